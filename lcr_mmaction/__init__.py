@@ -1,0 +1,31 @@
+"""LSTM-CrossRWKV (LCR) for MMAction2.
+
+Importing the package mends what is broken upstream for LCR's use and registers
+LCR's models, transforms, datasets and hooks with MMAction2. A config asks for that
+with ``custom_imports = dict(imports=['lcr_mmaction'], allow_failed_imports=False)``.
+"""
+
+from .upstream import apply_mends
+from .version import __version__
+
+# The mends come first: without them the imports below can fail.
+apply_mends()
+
+from . import (  # noqa: E402
+    backbones,
+    datasets,
+    heads,
+    hooks,
+    ops,
+    transforms,
+)
+
+__all__ = [
+    "__version__",
+    "backbones",
+    "datasets",
+    "heads",
+    "hooks",
+    "ops",
+    "transforms",
+]

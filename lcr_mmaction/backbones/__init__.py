@@ -1,0 +1,1 @@
+"""LCR's backbones, registered with MMAction2."""

@@ -1,0 +1,1 @@
+"""LCR's datasets, registered with MMAction2."""

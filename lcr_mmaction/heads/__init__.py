@@ -1,0 +1,1 @@
+"""LCR's heads, registered with MMAction2."""

@@ -1,0 +1,1 @@
+"""LCR's hooks, registered with MMAction2."""

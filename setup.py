@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import sysconfig
+from importlib.metadata import distributions
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+# MMAction2 1.2.0 asserts this range when it is imported.
+MMCV_RANGE = ">=2.0.0rc4,<2.2.0"
+
+
+def mmcv_requirement() -> str:
+    """Ask for the edition of MMCV that the environment has, else for mmcv-lite.
+
+    ``mmcv`` (with compiled operators) and ``mmcv-lite`` (pure Python, all that
+    recognition needs) both provide the module ``mmcv`` and overwrite each other, so
+    neither can be a fixed requirement. MMAction2 itself declares none.
+    """
+    # pip builds in an isolated environment that hides the target's packages from
+    # sys.path, though not from sysconfig.
+    site_packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    installed = {
+        (dist.metadata["Name"] or "").lower()
+        for dist in distributions(path=sorted(site_packages))
+    }
+    return ("mmcv" if "mmcv" in installed else "mmcv-lite") + MMCV_RANGE
+
+
+def version() -> str:
+    """Read the version without importing the package, which needs torch."""
+    scope: dict[str, str] = {}
+    exec((ROOT / "lcr_mmaction" / "version.py").read_text(encoding="utf-8"), scope)
+    return scope["__version__"]
+
+
+def long_description() -> str:
+    """Return the README, or nothing where it was not shipped."""
+    readme = ROOT / "README.md"
+    return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+setup(
+    name="lcr-mmaction",
+    version=version(),
+    description="LSTM-CrossRWKV (LCR) video recognition as a plugin for MMAction2",
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["lcr_mmaction", "lcr_mmaction.*"]),
+    package_data={"lcr_mmaction": ["ops/csrc/*"]},
+    python_requires=">=3.10",
+    # Ranges, so that an installed torch is never replaced. requirements/lock.txt
+    # holds the exact versions that the one-command set-up uses.
+    install_requires=[
+        "torch>=2.1",
+        "mmengine>=0.10.4,<1",
+        "mmaction2==1.2.*",
+        mmcv_requirement(),
+        "numpy>=1.24",
+        "opencv-python>=4.7",
+        "decord>=0.6.0",
+        "tensorboard",
+        # MMAction2 imports it without declaring it.
+        "importlib_metadata",
+        # MMEngine imports pkg_resources, which setuptools 82 dropped.
+        "setuptools<82",
+    ],
+    extras_require={
+        # PyAV is the alternative decoder; moviepy 2 has no `moviepy.editor`, which
+        # MMAction2's visualizers import.
+        "tools": ["av", "moviepy<2"],
+        "dev": ["ninja", "pre-commit", "pytest", "ruff"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
