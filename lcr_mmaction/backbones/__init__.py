@@ -1,1 +1,5 @@
-"""LCR's backbones, registered with MMAction2."""
+"""Backbones, registered in MMAction2's ``MODELS``."""
+
+from .lcr import LCRBackbone, LCRState
+
+__all__ = ['LCRBackbone', 'LCRState']

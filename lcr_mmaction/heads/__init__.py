@@ -1,1 +1,5 @@
-"""LCR's heads, registered with MMAction2."""
+"""Heads, registered in MMAction2's ``MODELS``."""
+
+from .lcr_head import LCRHead
+
+__all__ = ['LCRHead']

@@ -1,0 +1,1 @@
+"""The parts of the model, one a file."""

@@ -1,0 +1,106 @@
+"""The CrossRWKV gate: the frame asks, its edges answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .mixers import MIXERS
+from .rope import rotate
+
+KEY_VALUE_SOURCES = ('edge', 'edge+frame')
+
+
+class GateInputs(NamedTuple):
+    """What the gate can compute before the recurrence starts.
+
+    Attributes:
+        query: Frame tokens that receptance and gate are projected from,
+            ``[..., L, C]``.
+        key: ``[..., L, H, K]``.
+        value: ``[..., L, H, K]``.
+        decay: Log-decay, ``[..., L, H, K]``, ``(H, K)`` or None.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    decay: Tensor | None
+
+    def frame(self, t: int) -> GateInputs:
+        """Inputs of frame ``t`` of ``[N, T, ...]`` tensors."""
+        decay = self.decay
+        if decay is not None and decay.dim() > 2:
+            decay = decay[:, t]
+        return GateInputs(self.query[:, t], self.key[:, t], self.value[:, t], decay)
+
+
+class CrossRWKVGate(nn.Module):
+    """``A_t = W_a (SiLU(G) * LN_head(mix(R, K, V)))``.
+
+    R and G are projected from the frame plus the previous hidden state, K and V
+    from the edges (and, by option, the frame). Frame and state are combined by
+    sum, the paper being silent on it.
+
+    Args:
+        dim: Channels C.
+        num_heads: H; K = V = C / H.
+        mixer: Name in :data:`MIXERS`.
+        kv_source: ``'edge'`` or ``'edge+frame'``.
+    """
+
+    def __init__(
+        self, dim: int, num_heads: int, mixer: str, kv_source: str
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.with_frame = kv_source == 'edge+frame'
+        self.receptance_gate = nn.Linear(dim, 2 * dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.mixer = MIXERS[mixer](dim, num_heads, dim // num_heads)
+        self.norm = nn.GroupNorm(num_heads, dim)
+        self.output = nn.Linear(dim, dim, bias=False)
+
+    def prepare(self, frame: Tensor, edge: Tensor, angles: Tensor | None) -> GateInputs:
+        """Project all that does not depend on the state.
+
+        Args:
+            frame: Shifted frame tokens x, ``[..., L, C]``.
+            edge: Edge tokens e, ``[..., L, C]``.
+            angles: Rotary angles, ``[N or 1, L, 1, K / 2]``, or None.
+
+        Returns:
+            Inputs of :meth:`forward`.
+        """
+        source = edge + frame if self.with_frame else edge
+        key, value = self.key_value(source).chunk(2, dim=-1)
+        key = key.unflatten(-1, (self.num_heads, -1))
+        value = value.unflatten(-1, (self.num_heads, -1))
+        if angles is not None:
+            key = rotate(key, angles)
+        return GateInputs(frame, key, value, self.mixer.decay(source))
+
+    def forward(
+        self, inputs: GateInputs, hidden: Tensor | None, angles: Tensor | None
+    ) -> Tensor:
+        """Let the frame and the state read the edges.
+
+        Args:
+            inputs: From :meth:`prepare`, for one frame, ``[B, L, ...]``.
+            hidden: H_{t-1}, ``[B, L, C]``, or None for a gate without feedback.
+            angles: As in :meth:`prepare`.
+
+        Returns:
+            A_t, ``[B, L, C]``.
+        """
+        query = inputs.query if hidden is None else inputs.query + hidden
+        receptance, gate = self.receptance_gate(query).chunk(2, dim=-1)
+        receptance = receptance.unflatten(-1, (self.num_heads, -1))
+        if angles is not None:
+            receptance = rotate(receptance, angles)
+        mixed = self.mixer(receptance, inputs.key, inputs.value, inputs.decay)
+        shape = gate.shape
+        mixed = self.norm(mixed.reshape(-1, shape[-1])).view(shape)
+        return self.output(mixed * F.silu(gate))
