@@ -1,7 +1,34 @@
-"""Mends for faults of the packages that LCR stands on."""
+"""Mends for faults of the packages that LCR stands on.
 
-from __future__ import annotations
+One function per fault. Each names the fault, does nothing where upstream works, and
+leaves alone what LCR does not need. Applying them twice changes nothing.
+"""
+
+from .amp import mend_amp_on_cpu
+from .checkpoints import mend_checkpoint_loading
+from .distributed import mend_cpu_data_parallel, mend_cpu_init_dist
+from .imports import check_mmcv, mend_missing_drn
+
+__all__ = [
+    "apply_mends",
+    "check_mmcv",
+    "mend_amp_on_cpu",
+    "mend_checkpoint_loading",
+    "mend_cpu_data_parallel",
+    "mend_cpu_init_dist",
+    "mend_missing_drn",
+]
 
 
 def apply_mends() -> None:
-    """Apply every mend that this environment needs."""
+    """Apply every mend that this environment needs.
+
+    Raises:
+        ImportError: No edition of MMCV is installed.
+    """
+    check_mmcv()
+    mend_missing_drn()
+    mend_checkpoint_loading()
+    mend_cpu_init_dist()
+    mend_cpu_data_parallel()
+    mend_amp_on_cpu()

@@ -1,0 +1,37 @@
+# Everything below happens in a virtual environment of its own.
+#   PYTHON      the Python (3.10 - 3.12) that makes it
+#   VENV        where it goes
+#   TORCH_ARGS  extra arguments of `pip install torch`, such as an index of CPU wheels
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCK := requirements/lock.txt
+READY := $(VENV)/.ready
+
+.PHONY: env demo test lint clean
+
+env: $(READY)
+
+# PyTorch comes first and by its exact pin, so that nothing below replaces it.
+$(READY): setup.py $(LOCK)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint $(LOCK) setuptools wheel
+	$(PIP) install --constraint $(LOCK) $(TORCH_ARGS) torch
+	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,dev]'
+	touch $@
+
+demo: env
+	$(BIN)/python tools/demo.py
+
+test: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV)
