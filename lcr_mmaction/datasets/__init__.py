@@ -1,1 +1,13 @@
-"""LCR's datasets, registered with MMAction2."""
+"""Stock MMAction2 datasets that say clearly what is wrong with their input."""
+
+from .annotations import ListFileError
+from .checked import CheckedRawframeDataset, CheckedVideoDataset
+from .reading import DamagedClipError, MissingClipsError
+
+__all__ = [
+    "CheckedRawframeDataset",
+    "CheckedVideoDataset",
+    "DamagedClipError",
+    "ListFileError",
+    "MissingClipsError",
+]
