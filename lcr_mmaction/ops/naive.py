@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def bi_wkv_naive(r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor) -> Tensor:
-    """Bidirectional WKV, straight from the definition.
+    """Bidirectional WKV, straight from the definition; differentiable.
 
     ``y_t = r_t . [ diag(u) k_t v_t^T + sum_{s != t} diag(d_ts) k_s v_s^T ]`` with
     ``d_ts = prod_j exp(w_j)`` over the tokens ``j`` strictly between ``s`` and ``t``.
@@ -39,3 +39,28 @@ def bi_wkv_naive(r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor) -> Tenso
             y = y + torch.einsum("bhk,bhk,bhv->bhv", r[:, t], decay * k[:, s], v[:, s])
         outputs.append(y)
     return torch.stack(outputs, dim=1)
+
+
+def bi_wkv_naive_backward(
+    dy: Tensor, r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of r, k, v, w and u in float64, one pair of tokens at a time."""
+    dy, r, k, v, w, u = (x.double() for x in (dy, r, k, v, w, u))
+    static, w = w.dim() == 2, w.expand_as(k)
+    dr, dk, dv, dw = (torch.zeros_like(x) for x in (r, k, v, w))
+    du = torch.zeros_like(u)
+    for t in range(r.shape[1]):
+        for s in range(r.shape[1]):
+            dscore = (dy[:, t] * v[:, s]).sum(-1, keepdim=True)
+            if s == t:
+                decay = u
+                du += (dscore * r[:, t] * k[:, s]).sum(0)
+            else:
+                between = slice(min(s, t) + 1, max(s, t))
+                decay = w[:, between].sum(dim=1).exp()
+                dw[:, between] += (dscore * decay * r[:, t] * k[:, s]).unsqueeze(1)
+            dr[:, t] += dscore * decay * k[:, s]
+            dk[:, s] += dscore * decay * r[:, t]
+            score = (r[:, t] * decay * k[:, s]).sum(-1, keepdim=True)
+            dv[:, s] += score * dy[:, t]
+    return dr, dk, dv, dw.sum(dim=(0, 1)) if static else dw, du
