@@ -71,7 +71,7 @@ setup(
         # PyAV is the alternative decoder; moviepy 2 has no `moviepy.editor`, which
         # MMAction2's visualizers import.
         "tools": ["av", "moviepy<2"],
-        "dev": ["ninja", "pre-commit", "pytest", "ruff"],
+        "dev": ["ninja", "pytest", "ruff"],
     },
     classifiers=[
         "License :: OSI Approved :: Apache Software License",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import functools
 import os
 import pickle
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,62 +34,75 @@ def unsafe_loading_chosen() -> bool:
 
 
 @contextmanager
-def weights_only(enabled: bool = True) -> Iterator[None]:
-    """Set whether every ``torch.load`` inside loads weights only.
+def safe_torch_load() -> Iterator[None]:
+    """Make every ``torch.load`` inside load weights and training logs only.
 
-    PyTorch's own switches in the environment also reach the calls of ``torch.load``
-    that set nothing (MMEngine's) or explicitly load unsafely (PyTorch's hub).
+    That reaches the calls of others too: MMEngine's, which set nothing, and PyTorch's
+    hub's, which explicitly ask for an unsafe load.
     """
-    saved = {name: os.environ.pop(name, None) for name in (_FORCE_SAFE, _FORCE_UNSAFE)}
-    os.environ[_FORCE_SAFE if enabled else _FORCE_UNSAFE] = "1"
+    # Stand-ins in `safe_globals` came with PyTorch 2.6.
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        with _replaced_torch_load():
+            yield
+        return
+    stand_ins = [(value, name) for name, value in allowed_globals().items()]
+    with _switched(_FORCE_SAFE), torch.serialization.safe_globals(stand_ins):
+        yield
+
+
+@contextmanager
+def unsafe_torch_load() -> Iterator[None]:
+    """Make every ``torch.load`` inside load anything, whatever PyTorch's default."""
+    with _switched(_FORCE_UNSAFE):
+        yield
+
+
+@contextmanager
+def _switched(name: str) -> Iterator[None]:
+    """Set one of PyTorch's two switches in the environment, and unset the other."""
+    saved = {key: os.environ.pop(key, None) for key in (_FORCE_SAFE, _FORCE_UNSAFE)}
+    os.environ[name] = "1"
     try:
         yield
     finally:
-        for name, value in saved.items():
-            os.environ.pop(name, None)
+        for key, value in saved.items():
+            os.environ.pop(key, None)
             if value is not None:
-                os.environ[name] = value
-
-
-def training_logs_allowed() -> Any:
-    """Return a context in which weights-only loading accepts MMEngine's logs.
-
-    It accepts nothing more on PyTorch before 2.6, which takes no stand-ins.
-    """
-    if not _has_stand_ins():
-        return nullcontext()
-    pairs = [(value, name) for name, value in allowed_globals().items()]
-    return torch.serialization.safe_globals(pairs)
-
-
-def _has_stand_ins() -> bool:
-    """Tell whether ``safe_globals`` takes (object, name) pairs: PyTorch >= 2.6."""
-    return tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 6)
+                os.environ[key] = value
 
 
 class _AllowListUnpickler(pickle.Unpickler):
     """An unpickler that finds what is on the allow-lists and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        path = f"{module}.{name}"
+        # Checkpoints are written with Python 2's names of the standard modules.
+        path = f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}"
         allowed = _weights_only_unpickler._get_allowed_globals() | allowed_globals()
         if path not in allowed:
             raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {path}")
         return allowed[path]
 
 
-def load_with_allow_list(filename: str, map_location: Any = None) -> Any:
-    """Load a local checkpoint safely on a PyTorch before 2.6."""
-    if not os.path.isfile(filename):
-        raise FileNotFoundError(f"{filename} can not be found.")
-    module = SimpleNamespace(
+@contextmanager
+def _replaced_torch_load() -> Iterator[None]:
+    """Put a ``torch.load`` with our own unpickler in the place of PyTorch's."""
+    original = torch.load
+    pickle_module = SimpleNamespace(
         __name__="lcr_allow_list",
         Unpickler=_AllowListUnpickler,
         load=lambda file, **kwargs: _AllowListUnpickler(file, **kwargs).load(),
     )
-    return torch.load(
-        filename, map_location=map_location, pickle_module=module, weights_only=False
-    )
+
+    def load(f: Any, map_location: Any = None, **_: Any) -> Any:
+        return original(
+            f, map_location, pickle_module=pickle_module, weights_only=False
+        )
+
+    torch.load = load
+    try:
+        yield
+    finally:
+        torch.load = original
 
 
 def explain(filename: str, error: Exception) -> CheckpointError:
@@ -118,8 +132,9 @@ def _is_about_content(filename: str, error: Exception) -> bool:
         return True
     if isinstance(error, RuntimeError):
         return "PytorchStreamReader" in str(error)
-    # A damaged pickle fails in many ways, each of them while a local file is read.
-    return os.path.isfile(filename) and not isinstance(error, (OSError, ImportError))
+    # A damaged file fails in many ways, an invalid seek (OSError) among them.
+    elsewhere = (FileNotFoundError, PermissionError, ImportError, MemoryError)
+    return os.path.isfile(filename) and not isinstance(error, elsewhere)
 
 
 def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,12 +156,10 @@ def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
                 "without protection and can run code.",
                 stacklevel=2,
             )
-            with weights_only(False):
+            with unsafe_torch_load():
                 return loader(filename, *args, **kwargs)
         try:
-            if loader.__name__ == "load_from_local" and not _has_stand_ins():
-                return load_with_allow_list(filename, *args, **kwargs)
-            with weights_only(), training_logs_allowed():
+            with safe_torch_load():
                 return loader(filename, *args, **kwargs)
         except Exception as error:
             if _is_about_content(filename, error):

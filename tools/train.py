@@ -1,0 +1,6 @@
+"""Train a recognizer with MMAction2's own ``train.py``."""
+
+from lcr_mmaction.upstream.doors import run_stock_script
+
+if __name__ == "__main__":
+    run_stock_script("train.py")
