@@ -1,0 +1,121 @@
+"""Turn a folder of videos per class into list files for training.
+
+Usage::
+
+    python tools/data/custom/build_lists.py data/custom
+
+reads ``data/custom/<class name>/<video>`` and writes ``train_list.txt``,
+``val_list.txt`` and ``label_map.txt`` into ``data/custom``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+EXTENSIONS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+
+
+def find_clips(root: Path) -> dict[str, list[str]]:
+    """Return the videos of each class, as sorted paths relative to ``root``.
+
+    Raises:
+        SystemExit: There are no two classes with videos, or empty files.
+    """
+    if not root.is_dir():
+        sys.exit(f"{root} is not a folder.")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    clips, other, empty = {}, [], []
+    for folder in folders:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        videos = [path for path in files if path.suffix.lower() in EXTENSIONS]
+        other += [path for path in files if path not in set(videos)]
+        empty += [path for path in videos if path.stat().st_size == 0]
+        if videos:
+            clips[folder.name] = [path.relative_to(root).as_posix() for path in videos]
+        else:
+            print(f"No class made of {folder}: it holds no video.")
+    if other:
+        print(f"Left out {len(other)} files that are no videos, e.g. {other[0]}")
+    if empty:
+        sys.exit(f"{len(empty)} empty video files, e.g. {empty[0]}: remove them.")
+    if len(clips) < 2:
+        sys.exit(
+            f"{root} has {len(clips)} class folders with videos, at least 2 are "
+            f"needed: {root}/<class name>/<video>{{{','.join(sorted(EXTENSIONS))}}}"
+        )
+    return clips
+
+
+def split_clips(
+    clips: dict[str, list[str]], val_ratio: float, seed: int
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Split every class by itself, so that both splits have the same mixture.
+
+    A class of two or more clips has at least one in either split; a single clip
+    goes to training.
+    """
+    train, val = {}, {}
+    for name, paths in clips.items():
+        # A generator per class: adding a class leaves the others' split alone.
+        order = random.Random(f"{seed}/{name}").sample(paths, len(paths))
+        num_val = min(max(1, round(val_ratio * len(paths))), len(paths) - 1)
+        val[name], train[name] = sorted(order[:num_val]), sorted(order[num_val:])
+    return train, val
+
+
+def write_list(path: Path, clips: dict[str, list[str]]) -> None:
+    """Write ``<path> <label>`` lines; labels follow the order of the classes."""
+    path.write_text(
+        "".join(
+            f"{clip} {label}\n"
+            for label, paths in enumerate(clips.values())
+            for clip in paths
+        )
+    )
+
+
+def print_table(train: dict[str, list[str]], val: dict[str, list[str]]) -> None:
+    """Show the classes with their clips in both splits."""
+    print(f"{'label':>5} {'train':>6} {'val':>6}  class")
+    for label, name in enumerate(train):
+        note = "" if val[name] else "  <- only one clip: none left to validate"
+        print(f"{label:>5} {len(train[name]):>6} {len(val[name]):>6}  {name}{note}")
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path, help="folder of class folders")
+    parser.add_argument(
+        "--val-ratio", type=float, default=0.2, help="share to validate on (0.2)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split (0)")
+    args = parser.parse_args()
+    if not 0 < args.val_ratio < 1:
+        parser.error(f"--val-ratio must lie between 0 and 1, got {args.val_ratio}")
+    return args
+
+
+def main() -> None:
+    """Write the lists and say what to put into the config."""
+    args = parse_args()
+    clips = find_clips(args.root)
+    train, val = split_clips(clips, args.val_ratio, args.seed)
+    if not any(val.values()):
+        sys.exit("Every class has a single clip: nothing is left to validate on.")
+    write_list(args.root / "train_list.txt", train)
+    write_list(args.root / "val_list.txt", val)
+    (args.root / "label_map.txt").write_text("".join(f"{name}\n" for name in clips))
+    print_table(train, val)
+    print(
+        f"Wrote train_list.txt, val_list.txt and label_map.txt to {args.root}.\n"
+        "Look for damaged videos with tools/data/custom/scan_videos.py; then set in "
+        f"the config: data_root = {str(args.root)!r}, num_classes = {len(clips)}"
+    )
+
+
+if __name__ == "__main__":
+    main()
