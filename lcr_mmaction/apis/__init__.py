@@ -1,0 +1,1 @@
+"""Using a trained LCR: streams, one frame at a time."""

@@ -1,0 +1,167 @@
+"""Pure functions on the state of streams.
+
+An :class:`LCRState` is nested named tuples of tensors whose first axis is the
+stream. Nothing here changes a state in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..backbones.lcr import LCRState
+from ..layers.block import BlockState
+
+
+def map_state(function: Callable[..., Tensor], *states: LCRState) -> LCRState:
+    """Apply a function to corresponding tensors of states.
+
+    Args:
+        function: Takes one tensor of each state, returns one.
+        *states: At least one; all with the same number of blocks.
+    """
+    frame = function(*(state.frame for state in states))
+    blocks = tuple(
+        BlockState(*(function(*tensors) for tensors in zip(*same, strict=True)))
+        for same in zip(*(state.blocks for state in states), strict=True)
+    )
+    return LCRState(frame, blocks)
+
+
+def state_tensors(state: LCRState) -> dict[str, Tensor]:
+    """Name every tensor: ``frame``, ``blocks.0.hidden``, ``blocks.0.memory``..."""
+    tensors = {"frame": state.frame}
+    for i, block in enumerate(state.blocks):
+        for name, tensor in block._asdict().items():
+            tensors[f"blocks.{i}.{name}"] = tensor
+    return tensors
+
+
+def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
+    """Undo :func:`state_tensors`.
+
+    Raises:
+        ValueError: A tensor is missing or has an unknown name.
+    """
+    depth = sum(name.endswith(".hidden") for name in tensors)
+    wanted = {"frame"} | {
+        f"blocks.{i}.{field}" for i in range(depth) for field in BlockState._fields
+    }
+    if set(tensors) != wanted:
+        raise ValueError(
+            "not the tensors of an LCR state: missing "
+            f"{sorted(wanted - set(tensors))}, unknown {sorted(set(tensors) - wanted)}"
+        )
+    blocks = tuple(
+        BlockState(*(tensors[f"blocks.{i}.{field}"] for field in BlockState._fields))
+        for i in range(depth)
+    )
+    return LCRState(tensors["frame"], blocks)
+
+
+def save_state(state: LCRState, path: str | Path) -> None:
+    """Write a state as a dict of tensors that ``torch.load`` reads safely."""
+    # A clone keeps a slice of a batch from dragging the batch's storage along.
+    tensors = {name: x.detach().clone() for name, x in state_tensors(state).items()}
+    torch.save(tensors, path)
+
+
+def load_state(path: str | Path, device: torch.device | str = "cpu") -> LCRState:
+    """Read a state that :func:`save_state` wrote.
+
+    Raises:
+        ValueError: The file holds something else.
+    """
+    return state_from_tensors(torch.load(path, map_location=device, weights_only=True))
+
+
+def state_to(
+    state: LCRState,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> LCRState:
+    """Move a state to a device, a dtype, or both."""
+    return map_state(lambda x: x.to(device=device, dtype=dtype), state)
+
+
+def num_streams(state: LCRState) -> int:
+    """Number of streams N in a state."""
+    return state.frame.shape[0]
+
+
+def cat_states(states: Sequence[LCRState]) -> LCRState:
+    """Join the streams of several states into one batch."""
+    return map_state(lambda *tensors: torch.cat(tensors), *states)
+
+
+def split_state(state: LCRState, sizes: Sequence[int] | None = None) -> list[LCRState]:
+    """Cut a batch of streams.
+
+    Args:
+        state: N streams.
+        sizes: Streams in every part, adding up to N; one each if None.
+
+    Raises:
+        ValueError: ``sizes`` do not add up to N.
+    """
+    sizes = [1] * num_streams(state) if sizes is None else list(sizes)
+    if sum(sizes) != num_streams(state):
+        raise ValueError(
+            f"sizes {sizes} add up to {sum(sizes)}, but the state has "
+            f"{num_streams(state)} streams"
+        )
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return [
+        map_state(lambda x, a=start, n=size: x[a : a + n], state)
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+
+
+def select_streams(state: LCRState, index: Tensor) -> LCRState:
+    """Take streams by index, int64 ``[M]``."""
+    return map_state(lambda x: x.index_select(0, index), state)
+
+
+def put_streams(state: LCRState, index: Tensor, part: LCRState) -> LCRState:
+    """Put ``part`` (M streams) where :func:`select_streams` took it from."""
+    return map_state(lambda x, y: x.index_copy(0, index, y), state, part)
+
+
+def reset_streams(state: LCRState, which: Tensor) -> LCRState:
+    """Return some streams to before their first frame.
+
+    Args:
+        state: N streams.
+        which: Boolean ``[N]``, True for those to reset.
+    """
+    return map_state(lambda x: torch.where(_as_column(which, x), 0.0, x), state)
+
+
+def decay_streams(state: LCRState, factor: float | Tensor) -> LCRState:
+    """Fade the recurrent part, H and C, by a factor; one, or one a stream ``[N]``.
+
+    The last frame and the tokens that the shift looks back at stay: they are what
+    the camera saw, and do not accumulate.
+    """
+    factor = torch.as_tensor(factor, dtype=state.frame.dtype, device=state.frame.device)
+    factor = factor.expand(num_streams(state))
+    blocks = tuple(
+        block._replace(
+            hidden=block.hidden * _as_column(factor, block.hidden),
+            memory=block.memory * _as_column(factor, block.memory),
+        )
+        for block in state.blocks
+    )
+    return state._replace(blocks=blocks)
+
+
+def state_bytes(state: LCRState) -> int:
+    """Size of a state in bytes, all streams together."""
+    return sum(x.numel() * x.element_size() for x in state_tensors(state).values())
+
+
+def _as_column(values: Tensor, like: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (like.dim() - 1))
