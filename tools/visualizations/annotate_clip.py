@@ -1,0 +1,169 @@
+"""Classify a video and draw the predicted classes under its frames.
+
+What is written depends on the name: ``.mp4`` a video, ``.gif`` an animation, ``.png`` a
+strip of frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmaction.apis import MMAction2Inferencer
+from mmengine.config import Config
+from PIL import Image
+
+import lcr_mmaction  # noqa: F401 - registers the plugin before the config is read
+
+FORMATS = (".mp4", ".gif", ".png")
+MIN_WIDTH = 300
+LINE = 26
+MARGIN = 8
+INK, PAPER, BAR = (30, 30, 30), (255, 255, 255), (255, 214, 140)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("config", help="config file path")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("video", type=Path, help="video to classify")
+    parser.add_argument("out", type=Path, help=f"file to write: {', '.join(FORMATS)}")
+    parser.add_argument(
+        "--label-file",
+        type=Path,
+        help="class names, one a line; default: those of the config's test data",
+    )
+    parser.add_argument("--top-k", type=int, default=3, help="classes to show")
+    parser.add_argument("--frames", type=int, default=6, help="frames of a strip")
+    parser.add_argument("--device", help="such as cpu or cuda:0")
+    args = parser.parse_args()
+    if args.out.suffix not in FORMATS:
+        parser.error(f"{args.out} must end in one of {', '.join(FORMATS)}")
+    if args.top_k < 1 or args.frames < 1:
+        parser.error("--top-k and --frames must be at least 1")
+    return args
+
+
+def read_video(path: Path) -> tuple[list[np.ndarray], float]:
+    """Read a whole video.
+
+    Returns:
+        Its frames, uint8 RGB ``[H, W, 3]``, and its frames per second.
+
+    Raises:
+        ValueError: No frame can be decoded.
+    """
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        decoded, frame = capture.read()
+        if not decoded:
+            break
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    fps = capture.get(cv2.CAP_PROP_FPS) or 12
+    capture.release()
+    if not frames:
+        raise ValueError(f"No frame of {path} can be decoded; expected a video file.")
+    return frames, fps
+
+
+def class_names(config: str, label_file: Path | None, count: int) -> list[str]:
+    """Return the names of the classes, or their numbers where none are given.
+
+    Raises:
+        ValueError: There are fewer or more names than classes.
+    """
+    if label_file is not None:
+        names = label_file.read_text(encoding="utf-8").splitlines()
+    else:
+        dataset = Config.fromfile(config).get("test_dataloader", {}).get("dataset", {})
+        names = (dataset.get("metainfo") or {}).get("classes") or range(count)
+    names = [str(name).strip() for name in names]
+    if len(names) != count:
+        raise ValueError(
+            f"{len(names)} class names for {count} classes: give the right "
+            "--label-file."
+        )
+    return names
+
+
+def annotate(
+    frame: np.ndarray, ranking: list[tuple[str, float]], width: int
+) -> np.ndarray:
+    """Draw a ranking under a frame, each class over a bar as long as its score.
+
+    Args:
+        frame: uint8 RGB ``[H, W, 3]``.
+        ranking: Class names and scores in [0, 1], best first.
+        width: Width of the result in pixels.
+
+    Returns:
+        uint8 RGB with even sides, as video encoders want them.
+    """
+    height = round(frame.shape[0] * width / frame.shape[1]) // 2 * 2
+    picture = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
+    panel = np.full((LINE * len(ranking), width, 3), PAPER, np.uint8)
+    for row, (name, score) in enumerate(ranking):
+        top = row * LINE
+        panel[top + 2 : top + LINE - 2, : round(width * score)] = BAR
+        cv2.putText(
+            panel,
+            f"{score:4.0%} {name}",
+            (MARGIN, top + LINE - MARGIN),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5 if row else 0.55,
+            INK,
+            1,
+            cv2.LINE_AA,
+        )
+    return np.vstack([picture, panel])
+
+
+def write(frames: list[np.ndarray], fps: float, out: Path, strip_length: int) -> None:
+    """Write annotated frames as the video, animation or strip that ``out`` names.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".png":
+        chosen = np.linspace(0, len(frames) - 1, min(strip_length, len(frames)))
+        strip = np.hstack([frames[round(index)] for index in chosen])
+        Image.fromarray(strip).save(out)
+    elif out.suffix == ".gif":
+        first, *rest = (Image.fromarray(frame) for frame in frames)
+        first.save(out, save_all=True, append_images=rest, duration=1000 / fps, loop=0)
+    else:
+        height, width = frames[0].shape[:2]
+        codec = cv2.VideoWriter_fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(out), codec, fps, (width, height))
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write {out}; try a .gif or .png.")
+        for frame in frames:
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        writer.release()
+
+
+def main() -> None:
+    """Annotate the video on the command line."""
+    args = parse_args()
+    frames, fps = read_video(args.video)
+    inferencer = MMAction2Inferencer(
+        rec=args.config, rec_weights=args.checkpoint, device=args.device
+    )
+    scores = inferencer(str(args.video))["predictions"][0]["rec_scores"][0]
+    names = class_names(args.config, args.label_file, len(scores))
+    ranking = sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1])
+    ranking = ranking[: args.top_k]
+
+    width = max(MIN_WIDTH, frames[0].shape[1]) // 2 * 2
+    annotated = [annotate(frame, ranking, width) for frame in frames]
+    write(annotated, fps, args.out, args.frames)
+    print(f"{args.video}: {ranking[0][0]} ({ranking[0][1]:.1%}), see {args.out}.")
+
+
+if __name__ == "__main__":
+    main()
