@@ -14,6 +14,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 VALIDATION_PREFIX = "acc/"
 
@@ -79,6 +80,7 @@ def plot(records: list[dict], out: Path) -> None:
     )
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.has_data():
             axes.legend()
     out.parent.mkdir(parents=True, exist_ok=True)
