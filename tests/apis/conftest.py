@@ -1,27 +1,10 @@
-"""A small LCR with lively random weights, and small configs."""
-
 from __future__ import annotations
 
 import pytest
 import torch
+from stream_cases import ARCH, CONFIG, lively, moving_square, write_video
 
-import lcr_mmaction  # noqa: F401  (registers everything)
 from lcr_mmaction.backbones.lcr import LCRBackbone
-
-ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, mlp_ratio=2.0)
-
-
-def lively(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """Give every parameter and statistic a random part, so that none is idle."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.add_(noise * 0.2)
-        for name, buffer in module.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.1)
-    return module.eval()
 
 
 @pytest.fixture
@@ -38,3 +21,27 @@ def make_backbone():
 def clip() -> torch.Tensor:
     """Two clips ``[N, C, T, H, W]`` of 6 frames."""
     return torch.randn(2, 4, 6, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "small.py"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def checkpoint(config_file, tmp_path):
+    """Lively random weights for ``config_file``."""
+    from mmaction.apis import init_recognizer
+
+    model = init_recognizer(str(config_file), device="cpu")
+    path = tmp_path / "small.pth"
+    torch.save(dict(state_dict=lively(model).state_dict(), meta={}), path)
+    return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    """A real video file: 8 frames of 100x60 at 10 frames a second."""
+    return write_video(tmp_path / "video.mp4", moving_square(8))

@@ -1,0 +1,157 @@
+"""From scores over time to gestures with a start and an end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+BACKGROUND = ("No gesture", "Doing other things")
+
+
+@dataclass(frozen=True)
+class GestureEvent:
+    """A gesture, announced once when it starts and once when it ends.
+
+    Attributes:
+        phase: ``'start'`` or ``'end'``.
+        label: Name of the class.
+        index: Index of the class.
+        start: When its score rose, in the stream's seconds.
+        peak: When its score was highest so far.
+        end: When its score fell, None while it lasts.
+        confidence: Highest score so far, 0..1.
+        detected: When the start was announced.
+        stream: Index of the stream in the batch.
+    """
+
+    phase: str
+    label: str
+    index: int
+    start: float
+    peak: float
+    end: float | None
+    confidence: float
+    detected: float
+    stream: int = 0
+
+    def as_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+class EventDetector:
+    """Hysteresis on the scores of one stream.
+
+    A gesture starts when its score reaches ``on`` and leads for ``min_frames``
+    frames in a row; it ends when its score falls under ``off`` or another gesture
+    starts.
+
+    Args:
+        labels: Names of the classes.
+        background: Names of classes that are no gesture.
+        on: Score that starts an event, 0..1.
+        off: Score that ends it, below ``on``.
+        min_frames: Frames in a row at ``on`` or above.
+        cooldown: Seconds after its end in which the same gesture does not start.
+        stream: Written into the events.
+
+    Raises:
+        ValueError: A threshold is out of range.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        background: Sequence[str] = BACKGROUND,
+        on: float = 0.6,
+        off: float = 0.3,
+        min_frames: int = 2,
+        cooldown: float = 0.5,
+        stream: int = 0,
+    ) -> None:
+        if not 0 < off <= on <= 1:
+            raise ValueError(
+                f"an event needs 0 < off <= on <= 1, got on={on}, off={off}"
+            )
+        if min_frames < 1 or cooldown < 0:
+            raise ValueError(
+                "an event needs min_frames >= 1 and cooldown >= 0, got "
+                f"min_frames={min_frames}, cooldown={cooldown}"
+            )
+        self.labels = list(labels)
+        self.is_gesture = np.array([label not in background for label in labels])
+        self.on, self.off = on, off
+        self.min_frames = min_frames
+        self.cooldown = cooldown
+        self.stream = stream
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past, an open event included."""
+        self.current: GestureEvent | None = None
+        self._onset = np.full(len(self.labels), np.nan)
+        self._ended = np.full(len(self.labels), -np.inf)
+        self._leader, self._led = -1, 0
+        self._time = 0.0
+
+    def update(self, scores: np.ndarray, time: float) -> list[GestureEvent]:
+        """Take the scores of one frame.
+
+        Args:
+            scores: Probabilities ``[num_classes]``.
+            time: The frame's, in seconds, not before the last one's.
+
+        Returns:
+            Events that started or ended with this frame, ends first.
+        """
+        self._time = time
+        above = scores >= self.off
+        self._onset = np.where(above & ~np.isnan(self._onset), self._onset, time)
+        self._onset[~above] = np.nan
+        candidate = self._candidate(scores, time)
+        events = []
+        if self.current is not None:
+            current = self.current
+            score = float(scores[current.index])
+            if score > current.confidence:
+                current = replace(current, peak=time, confidence=score)
+            self.current = current
+            replaced = candidate is not None and candidate != current.index
+            if score < self.off or replaced:
+                events += self.finish()
+        if self.current is None and candidate is not None:
+            self.current = GestureEvent(
+                phase="start",
+                label=self.labels[candidate],
+                index=candidate,
+                start=float(self._onset[candidate]),
+                peak=time,
+                end=None,
+                confidence=float(scores[candidate]),
+                detected=time,
+                stream=self.stream,
+            )
+            events.append(self.current)
+        return events
+
+    def finish(self) -> list[GestureEvent]:
+        """End the open event, if any, at the last frame's time."""
+        if self.current is None:
+            return []
+        ended = replace(self.current, phase="end", end=self._time)
+        self._ended[ended.index] = self._time
+        self.current = None
+        return [ended]
+
+    def _candidate(self, scores: np.ndarray, time: float) -> int | None:
+        """Class that has led, at ``on`` or above, for long enough."""
+        leader = int(np.argmax(scores))
+        if not self.is_gesture[leader] or scores[leader] < self.on:
+            self._leader, self._led = -1, 0
+            return None
+        self._led = self._led + 1 if leader == self._leader else 1
+        self._leader = leader
+        rested = time - self._ended[leader] >= self.cooldown
+        return leader if self._led >= self.min_frames and rested else None

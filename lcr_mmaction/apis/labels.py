@@ -1,0 +1,43 @@
+"""Names of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine import Config
+
+
+def find_labels(
+    config: Config, labels: str | Path | Sequence[str] | None = None
+) -> list[str]:
+    """Names of a config's classes.
+
+    Args:
+        config: With ``model.cls_head.num_classes``.
+        labels: Names, or a file with one a line; None takes those of
+            ``config.streaming.labels``, or of the test data set's
+            ``metainfo.classes``, or else the indices.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: There are not as many names as classes.
+    """
+    if labels is None:
+        labels = config.get("streaming", {}).get("labels")
+    if labels is None:
+        dataset = config.get("test_dataloader", {}).get("dataset", {})
+        labels = (dataset.get("metainfo") or {}).get("classes")
+    num_classes = config.model.cls_head.num_classes
+    if labels is None:
+        return [str(i) for i in range(num_classes)]
+    where = ""
+    if isinstance(labels, (str, Path)):
+        where = f" in {labels}"
+        lines = Path(labels).read_text(encoding="utf-8").splitlines()
+        labels = [line.strip() for line in lines if line.strip()]
+    if len(labels) != num_classes:
+        raise ValueError(
+            f"{len(labels)} labels{where} for the {num_classes} classes of the model"
+        )
+    return list(labels)

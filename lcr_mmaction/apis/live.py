@@ -1,0 +1,165 @@
+"""Cameras and network streams: the newest frame, never a late one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import cv2
+
+from .sources import Frame, FrameSource, Thinner
+
+logger = logging.getLogger("lcr_mmaction")
+
+TIMEOUT_MS = 5000
+
+
+def open_capture(target: int | str) -> cv2.VideoCapture:
+    """Open a camera or URL with OpenCV; URLs fail after a few silent seconds."""
+    if isinstance(target, int):
+        return cv2.VideoCapture(target)
+    timeouts = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        TIMEOUT_MS,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        TIMEOUT_MS,
+    ]
+    return cv2.VideoCapture(target, cv2.CAP_FFMPEG, timeouts)
+
+
+def is_live(url: str) -> bool:
+    """Whether a URL is a stream without end, and not a video file.
+
+    Raises:
+        ConnectionError: It does not open.
+    """
+    if url.lower().startswith("rtsp"):
+        return True
+    capture = open_capture(url)
+    try:
+        if not capture.isOpened():
+            raise ConnectionError(f"cannot open {url}: check address and server")
+        return capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
+    finally:
+        capture.release()
+
+
+class LiveSource(FrameSource):
+    """Frames of a camera or network stream, taken by a thread.
+
+    The thread holds one frame, the newest: a reader that is too slow skips frames
+    instead of lagging behind, and :attr:`dropped` counts them. A lost connection
+    is sought again, at growing intervals.
+
+    Args:
+        target: Number of a camera, or URL.
+        fps: Frames per second wanted; None takes all.
+        max_attempts: Failed attempts in a row after which to give up; None never
+            does.
+        first_delay: Seconds before the second attempt; doubled each time.
+        max_delay: Longest delay, in seconds.
+        opener: Opens the target, as :func:`open_capture` does.
+
+    Raises:
+        ConnectionError: The target does not open at first; or, on reading, it was
+            lost and ``max_attempts`` are used up.
+    """
+
+    def __init__(
+        self,
+        target: int | str,
+        fps: float | None = None,
+        max_attempts: int | None = None,
+        first_delay: float = 0.5,
+        max_delay: float = 30.0,
+        opener: Callable[[int | str], cv2.VideoCapture] = open_capture,
+    ) -> None:
+        self.target = target
+        self.max_attempts = max_attempts
+        self.first_delay, self.max_delay = first_delay, max_delay
+        self.reconnects = 0
+        self._opener = opener
+        self._thinner = Thinner(fps)
+        self._slot: Frame | None = None
+        self._filled = threading.Condition()
+        self._stop = threading.Event()
+        self._index = -1
+        capture = opener(target)
+        if not capture.isOpened():
+            capture.release()
+            what = f"camera {target}" if isinstance(target, int) else target
+            raise ConnectionError(f"cannot open {what}: is it there, and not in use?")
+        self._started = time.monotonic()
+        self._thread = threading.Thread(
+            target=self._capture_all, args=(capture,), name="capture", daemon=True
+        )
+        self._thread.start()
+
+    def read(self, wait: bool = True) -> Frame | None:
+        """Take the newest frame; see the class for errors."""
+        with self._filled:
+            if wait:
+                self._filled.wait_for(lambda: self._slot is not None or self.ended)
+            frame, self._slot = self._slot, None
+        if frame is None and self.ended and not self._stop.is_set():
+            raise ConnectionError(
+                f"lost {self.target}: {self.max_attempts} attempts to reach it failed"
+            )
+        return frame
+
+    def close(self) -> None:
+        """Stop the thread and release the device."""
+        self._stop.set()
+        self._end()
+        if self._thread is not threading.current_thread():
+            # A read that hangs in the driver ends at its own timeout; the thread
+            # is a daemon and does not keep the program alive.
+            self._thread.join(timeout=TIMEOUT_MS / 1000 + 1)
+
+    def _end(self) -> None:
+        with self._filled:
+            self.ended = True
+            self._slot = None if self._stop.is_set() else self._slot
+            self._filled.notify_all()
+
+    def _capture_all(self, capture: cv2.VideoCapture) -> None:
+        attempts, delay = 0, self.first_delay
+        while not self._stop.is_set():
+            if capture.isOpened() and self._read_until_lost(capture):
+                attempts, delay = 0, self.first_delay
+            capture.release()
+            if attempts == self.max_attempts or self._stop.is_set():
+                break
+            attempts += 1
+            logger.warning(
+                "lost %s, attempt %d in %.1f s", self.target, attempts, delay
+            )
+            if self._stop.wait(delay):
+                break
+            delay = min(2 * delay, self.max_delay)
+            capture = self._opener(self.target)
+            self.reconnects += capture.isOpened()
+        capture.release()
+        self._end()
+
+    def _read_until_lost(self, capture: cv2.VideoCapture) -> bool:
+        """Fill the slot until a read fails; return whether any succeeded."""
+        any_read = False
+        while not self._stop.is_set():
+            ok, image = capture.read()
+            if not ok:
+                break
+            any_read = True
+            self._index += 1
+            now = time.monotonic() - self._started
+            if self._thinner.due(now):
+                self._put(Frame(image, now, self._index))
+        return any_read
+
+    def _put(self, frame: Frame) -> None:
+        with self._filled:
+            self.dropped += self._slot is not None
+            self._slot = frame
+            self._filled.notify()
