@@ -20,7 +20,7 @@ FRAME_FOLDER = "20bn-jester-v1"
 VIDEO_FOLDER = "videos"
 FORMATS: tuple[str, ...] = ("frames", "videos")
 # Raised whenever the same settings would give other pictures than before.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 _SETTINGS_FILE = "synthetic-settings.json"
 _SHORT = {"train": "train", "validation": "val"}
 

@@ -76,7 +76,7 @@ def draw_phases(rng: np.random.Generator, frames: int, tempo: float) -> Phases:
     """
 
     def one_end() -> tuple[float, float, float]:
-        rest, move = rng.uniform(0.0, 0.10), rng.uniform(0.12, 0.22)
+        rest, move = rng.uniform(0.0, 0.06), rng.uniform(0.11, 0.19)
         hold = rng.uniform(0.02, 0.08)
         if rng.random() < 0.25:
             rest = move = 0.0
@@ -85,7 +85,7 @@ def draw_phases(rng: np.random.Generator, frames: int, tempo: float) -> Phases:
 
     rest_a, raise_, hold_a = one_end()
     rest_b, lower, hold_b = one_end()
-    stroke = rng.uniform(0.42, 0.6) / tempo
+    stroke = rng.uniform(0.5, 0.65) / tempo
     edges = np.cumsum([rest_a, raise_, hold_a, stroke, hold_b, lower, rest_b])
     edges /= edges[-1]
     # Frames sit at the middles of T equal spans: symmetric under time reversal.

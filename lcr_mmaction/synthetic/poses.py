@@ -35,7 +35,7 @@ RELAXED = _pose(
 FIST = _pose((_CURLED,) * 4, (2, 0, -2, -4), _TUCKED_THUMB)
 THUMB = _pose((_CURLED,) * 4, (2, 0, -2, -4), (70, 14, 84, 6, 92, 2))
 TWO_FINGERS = _pose(
-    ((2, 4), (2, 4), _CURLED, _CURLED), (4, -3, -3, -5), (36, 42, -8, 58, -45, 50)
+    ((2, 4), (2, 4), _CURLED, _CURLED), (12, -8, -4, -5), (36, 42, -8, 58, -45, 50)
 )
 POINT = _pose(
     ((2, 4), _CURLED, _CURLED, _CURLED), (0, 0, -2, -4), (36, 42, -6, 58, -45, 50)

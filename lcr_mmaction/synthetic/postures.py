@@ -55,13 +55,13 @@ def stop_sign(progress: np.ndarray, rng: np.random.Generator, person: Person) ->
 
 def drum(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     """The fingers beat the air one after the other."""
-    cycles = rng.uniform(2.0, 3.5)
+    cycles = rng.uniform(2.0, 3.2)
     lag = rng.choice([-1, 1]) * rng.uniform(0.12, 0.2)
     phase = cycles * progress[:, None] + rng.random() + lag * np.arange(4)
     beat = 0.5 - 0.5 * np.cos(2 * np.pi * phase)  # [T, 4]
     pose = still(poses.SPREAD * 0.6 + poses.FLAT * 0.4, progress).copy()
-    pose[:, 0:12:3] = 8 + rng.uniform(48, 66) * beat
-    pose[:, 1:12:3] = 12 + 20 * beat
+    pose[:, 0:12:3] = 4 + rng.uniform(60, 75) * beat
+    pose[:, 1:12:3] = 6 + 32 * beat
     angles = stack(
         rng.normal(22, 10) + 0 * progress,
         rng.normal(14, 8),

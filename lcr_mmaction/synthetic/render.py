@@ -14,10 +14,11 @@ from .scene import SHIFT, Scene, fixed
 _HALF_CIRCLE = np.linspace(-np.pi / 2, np.pi / 2, 6)
 _CIRCLE = np.linspace(0, 2 * np.pi, 10, endpoint=False)
 _OUTLINE = 0.9  # pixels
+_PALE = np.array([175.0, 190.0, 235.0])  # what palms tend towards
 # Fingers reach less towards the camera than they would at arm's length: webcams
 # stand further off than a picture height suggests.
 _FLATTEN = 0.6
-_PALM, _FOREARM, _SLEEVE = 15, 16, 17
+_PALM = 15  # place of the palm among the parts: after the 15 phalanges
 
 
 def _capsules(start: np.ndarray, end: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -129,9 +130,7 @@ class _HandDrawing:
         self, palmar: np.ndarray, facing: np.ndarray, depth: np.ndarray
     ) -> None:
         person = self._person
-        pale = person.skin + person.palm_tint * (
-            np.array([175, 190, 235]) - person.skin
-        )
+        pale = person.skin + person.palm_tint * (_PALE - person.skin)
         toward = np.concatenate([-palmar, facing[:, None], facing[:, None] * 0 - 1], 1)
         mix = np.clip(0.5 + 1.5 * toward, 0, 1)[..., None]
         colour = person.skin + mix * (pale - person.skin)

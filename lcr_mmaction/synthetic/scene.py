@@ -26,19 +26,22 @@ def make_room(person: Person) -> np.ndarray:
     """Background `[H + 48, W + 48, 3]` uint8: blotches, grain and furniture."""
     rng = np.random.default_rng(person.room_seed)
     height, width = FRAME_HEIGHT + 2 * _MARGIN, person.width + 2 * _MARGIN
-    base = rng.uniform(40, 210) + rng.normal(0, 22, 3)
+    level = rng.uniform(45, 215)
+    # Rooms of the very brightness of the skin would hide the hand.
+    level += np.sign(level - person.skin.mean()) * 25
+    base = np.clip(level, 25, 235) + rng.normal(0, 12, 3)
 
     def texture(rows: int, strength: float) -> np.ndarray:
         small = rng.normal(0, strength, (rows, int(rows * 1.5), 3)).astype(np.float32)
         small += rng.normal(0, strength, (*small.shape[:2], 1)).astype(np.float32)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    room = texture(5, rng.uniform(5, 22)) + texture(26, rng.uniform(2, 12))
+    room = texture(5, rng.uniform(3, 10)) + texture(26, rng.uniform(1, 5))
     room += base.astype(np.float32)
-    for _ in range(rng.integers(0, 9)):
+    for _ in range(rng.integers(0, 6)):
         left, top = rng.integers(0, width), rng.integers(0, height)
         size = rng.integers(8, 70, 2)
-        colour = np.clip(base + rng.normal(0, 45, 3), 5, 250).tolist()
+        colour = np.clip(base + rng.normal(0, 22, 3), 5, 250).tolist()
         thickness = -1 if rng.random() < 0.7 else int(rng.integers(1, 4))
         corner = (int(left + size[0]), int(top + size[1]))
         if rng.random() < 0.75:
@@ -126,7 +129,8 @@ class Scene:
                 [x - 0.55 * a, top + 3],
             ]
         )
-        skin = person.skin * 0.92
+        # The lamp stands nearer to the hand than to the face.
+        skin = person.skin * 0.8
         shapes = [
             (neck, skin * 0.8),
             (torso, person.sleeve * 0.9),

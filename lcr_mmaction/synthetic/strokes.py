@@ -153,13 +153,13 @@ def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Acti
     """
     turns = rng.uniform(1.1, 1.7)
     angle = 2 * np.pi * (turns * (progress - 0.5) + rng.random())
-    radius = rng.uniform(0.12, 0.17) * person.amplitude
+    radius = rng.uniform(0.15, 0.20) * person.amplitude
     up, near = np.cos(angle), np.sin(angle)
     y = rng.normal(0.05, 0.04) - radius * up
-    x = rng.normal(0.02, 0.06) + rng.uniform(0.04, 0.10) * near
-    z = rng.normal(1.0, 0.05) - rng.uniform(0.18, 0.26) * near
+    x = rng.normal(0.02, 0.06) + rng.uniform(0.02, 0.07) * near
+    z = rng.normal(1.0, 0.05) - rng.uniform(0.26, 0.34) * near
     tilt = rng.uniform(50, 75) - rng.uniform(5, 20) * up
-    pitch = rng.normal(10, 6) + rng.uniform(25, 40) * near
+    pitch = rng.normal(10, 6) + rng.uniform(30, 45) * near
     angles = stack(tilt, pitch, rng.normal(0, 12), 0.0)
     return Active(stack(x, y, z), angles, still(poses.RELAXED * 0.8, up))
 
