@@ -78,8 +78,8 @@ def _parse(line: str, int_columns: Sequence[str], delimiter: str | None) -> tupl
     if not line.strip():
         raise ValueError("blank; delete it")
     fields = line.strip().rsplit(delimiter, len(int_columns))
-    if len(fields) <= len(int_columns):
-        raise ValueError(f"too few columns in {line!r}{_separator_hint(line)}")
+    if len(fields) <= len(int_columns) or fields[0].endswith(","):
+        raise ValueError(f"wrong columns in {line!r}{_separator_hint(line)}")
     numbers = []
     for name, field in zip(int_columns, fields[1:], strict=True):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import os.path as osp
 
+import cv2
 import numpy as np
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmaction.registry import DATASETS
@@ -90,17 +91,19 @@ class CheckedRawframeDataset(CheckedReading, RawframeDataset):
             )
         return None
 
-    def fault_in_files(self, results: dict) -> str | None:
+    def fault_in_files(self, results: dict, thorough: bool) -> str | None:
         """Return the first sampled frame file that is damaged and why."""
         for index in np.unique(results["frame_inds"]):
             name = self.filename_tmpl.format(index + results.get("offset", 0))
-            fault = _image_fault(osp.join(results["frame_dir"], name))
-            if fault:
+            path = osp.join(results["frame_dir"], name)
+            if fault := _file_fault(path):
                 return f"{name} {fault}"
+            if thorough and cv2.imread(path) is None:
+                return f"{name} cannot be decoded"
         return None
 
 
-def _image_fault(path: str) -> str | None:
+def _file_fault(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -56,8 +56,13 @@ class CheckedReading:
         """Return what is wrong with the listed clip's files, None if nothing."""
         raise NotImplementedError
 
-    def fault_in_files(self, results: dict) -> str | None:
-        """Return what is wrong with the files just decoded, None if nothing."""
+    def fault_in_files(self, results: dict, thorough: bool) -> str | None:
+        """Return what is wrong with the sampled files, None if nothing is found.
+
+        Args:
+            results: The pipeline's dict, with ``frame_inds``.
+            thorough: Whether decoding failed, so that time matters no more.
+        """
         return None
 
     def full_init(self) -> None:
@@ -105,28 +110,23 @@ class CheckedReading:
             except Exception as error:
                 if has_frames:  # the pipeline is at fault, not the clip
                     raise
-                fault = self._fault(results) or _first_line(error)
+                fault = self._fault(results, True) or _first_line(error)
                 return self._damaged_clip(idx, clip, fault, error)
             if returned is None:
                 return None
             results = returned
             if not has_frames and "imgs" in results:
                 has_frames = True
-                if fault := self._fault(results):
+                if fault := self._fault(results, False):
                     return self._damaged_clip(idx, clip, fault, None)
         return results
 
-    def _fault(self, results: dict) -> str | None:
+    def _fault(self, results: dict, thorough: bool) -> str | None:
         """Return what is wrong with what has been read so far."""
         if results.get("total_frames", 1) < 1:
             return "the decoder finds no frames, or no count of them in the file"
-        if "frame_inds" in results and (fault := self.fault_in_files(results)):
-            return fault
-        for number, frame in zip(
-            results.get("frame_inds", ()), results.get("imgs", ()), strict=False
-        ):
-            if frame is None:
-                return f"frame {number} cannot be decoded"
+        if "frame_inds" in results:
+            return self.fault_in_files(results, thorough)
         return None
 
     def _damaged_clip(
