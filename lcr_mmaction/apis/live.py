@@ -77,6 +77,7 @@ class LiveSource(FrameSource):
         opener: Callable[[int | str], cv2.VideoCapture] = open_capture,
     ) -> None:
         self.target = target
+        self.fps = fps
         self.max_attempts = max_attempts
         self.first_delay, self.max_delay = first_delay, max_delay
         self.reconnects = 0

@@ -21,6 +21,7 @@ class StreamResult:
         score: That score.
         events: Gestures that started or ended with this frame.
         gesture: The gesture that goes on, or None.
+        image: The raw frame, as it was given.
         picture: What the model saw, ``H x W x C`` uint8: RGB and, where the
             pipeline has ``EdgeExtract``, the edge map.
         latency: Seconds from the raw frame to this result; of the whole batch.
@@ -35,6 +36,7 @@ class StreamResult:
     score: float
     events: tuple[GestureEvent, ...]
     gesture: GestureEvent | None
+    image: np.ndarray
     picture: np.ndarray
     latency: float
     dropped: int = 0

@@ -60,11 +60,13 @@ class FrameSource(ABC):
 
     Attributes:
         channel_order: ``'bgr'`` or ``'rgb'``.
+        fps: Frames it gives per second, where that is known.
         dropped: Frames lost because the reader was too slow.
         ended: Whether no frame will come any more.
     """
 
     channel_order = "bgr"
+    fps: float | None = None
     dropped = 0
     ended = False
 
@@ -110,15 +112,15 @@ class ArraySource(FrameSource):
         channel_order: str = "bgr",
     ) -> None:
         self.channel_order = channel_order
+        self.fps = fps
         self._frames = enumerate(frames)
-        self._fps = fps or 1.0
 
     def read(self, wait: bool = True) -> Frame | None:
         """Return the next frame, or None at the end."""
         if self.ended:
             return None
         for index, image in self._frames:
-            return Frame(image, index / self._fps, index)
+            return Frame(image, index / (self.fps or 1.0), index)
         self.ended = True
         return None
 
@@ -149,6 +151,7 @@ class VideoSource(FrameSource):
                 "codec that this OpenCV lacks"
             )
         self._thinner = Thinner(fps)
+        self.fps = self._rate if fps is None else min(fps, self._rate)
         self._index = -1
 
     def read(self, wait: bool = True) -> Frame | None:

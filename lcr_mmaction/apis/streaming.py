@@ -192,7 +192,7 @@ class StreamingRecognizer:
         latency = clock.perf_counter() - began
         for i, picture in zip(active, pictures, strict=True):
             time = None if times is None else times[i]
-            results[i] = self._result(int(i), time, picture, latency)
+            results[i] = self._result(int(i), time, frames[i], picture, latency)
         return results
 
     def run(
@@ -259,7 +259,12 @@ class StreamingRecognizer:
         self._smooth[active] = past * self._smooth[active] + (1 - past) * scores
 
     def _result(
-        self, i: int, time: float | None, picture: np.ndarray, latency: float
+        self,
+        i: int,
+        time: float | None,
+        image: np.ndarray,
+        picture: np.ndarray,
+        latency: float,
     ) -> StreamResult:
         index = int(self._index[i])
         self._index[i] += 1
@@ -275,6 +280,7 @@ class StreamingRecognizer:
             score=float(scores[best]),
             events=tuple(events),
             gesture=self.detectors[i].current,
+            image=image,
             picture=picture,
             latency=latency,
             stream=i,

@@ -63,7 +63,7 @@ def moving_square(num_frames: int, height: int = 60, width: int = 100) -> list:
     for t in range(num_frames):
         frame = np.empty((height, width, 3), np.uint8)
         frame[:] = (150, 90, 30)
-        left = 5 + 3 * t % (width - 30)
+        left = (25 + 3 * t) % (width - 20)
         frame[20:40, left : left + 20] = (40, 200, 250)
         frames.append(frame)
     return frames

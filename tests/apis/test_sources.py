@@ -62,6 +62,12 @@ def test_video_file_gives_bgr_frames(tmp_path):
     assert source.ended
 
 
+@pytest.mark.parametrize(("wanted", "given"), [(None, 10), (5, 5), (25, 10)])
+def test_video_file_tells_the_rate_it_gives(tmp_path, wanted, given):
+    path = write_video(tmp_path / "v.mp4", moving_square(6))
+    assert open_source(path, wanted).fps == pytest.approx(given)
+
+
 def test_missing_and_broken_files_are_told_apart(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.mp4"):
         open_source(tmp_path / "none.mp4")

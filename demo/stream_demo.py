@@ -1,0 +1,175 @@
+"""Recognise gestures while a camera, network stream or video file runs.
+
+Examples:
+    python demo/stream_demo.py CONFIG CHECKPOINT 0 --show
+    python demo/stream_demo.py CONFIG CHECKPOINT rtsp://camera/stream --events -
+    python demo/stream_demo.py CONFIG CHECKPOINT video.mp4 --out annotated.mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack, closing, redirect_stdout
+from typing import TextIO
+
+import cv2
+import numpy as np
+
+from lcr_mmaction.apis import StreamingRecognizer, StreamResult, open_source
+from lcr_mmaction.apis.overlay import Overlay
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="LCR config file")
+    parser.add_argument("checkpoint", help="weights of the model")
+    parser.add_argument(
+        "source", help="number of a camera, URL (rtsp://, http://) or video file"
+    )
+    parser.add_argument("--out", help="write an annotated mp4 here")
+    parser.add_argument("--show", action="store_true", help="open a window; q quits")
+    parser.add_argument(
+        "--events", help="write events here, one JSON object a line; - is stdout"
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--labels", help="file with the name of one class a line")
+    parser.add_argument("--policy", help="keep, decay, staggered, reset_on_background")
+    parser.add_argument("--fps", type=float, help="frames per second for the model")
+    parser.add_argument("--max-frames", type=int, help="stop after so many frames")
+    return parser.parse_args()
+
+
+class VideoFile:
+    """An mp4 that is opened with the first frame, whose size it takes."""
+
+    def __init__(self, path: str, fps: float) -> None:
+        self.path, self.fps = path, fps
+        self.writer: cv2.VideoWriter | None = None
+
+    def write(self, image: np.ndarray) -> None:
+        """Add a frame, BGR."""
+        if self.writer is None:
+            fourcc = cv2.VideoWriter_fourcc(*"mp4v")
+            size = image.shape[1::-1]
+            self.writer = cv2.VideoWriter(self.path, fourcc, self.fps, size)
+            if not self.writer.isOpened():
+                raise SystemExit(f"cannot write {self.path}: does its folder exist?")
+        self.writer.write(image)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self.writer is not None:
+            self.writer.release()
+
+
+class Window:
+    """A window that shows a video no faster than it was filmed."""
+
+    def __init__(self, name: str) -> None:
+        if sys.platform.startswith("linux") and not (
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        ):
+            raise SystemExit("--show needs a display: use --out or --events instead")
+        self.name = name
+        self.began = time.monotonic()
+
+    def show(self, image: np.ndarray, at: float) -> bool:
+        """Show a frame that is due ``at`` seconds; return False to quit."""
+        cv2.imshow(self.name, image)
+        early = at - (time.monotonic() - self.began)
+        return cv2.waitKey(max(1, round(1000 * early))) not in (ord("q"), 27)
+
+    def close(self) -> None:
+        """Close the window."""
+        cv2.destroyAllWindows()
+
+
+def open_events(path: str | None, stack: ExitStack) -> TextIO | None:
+    """Open the file for events."""
+    if path == "-":
+        return sys.stdout
+    return path and stack.enter_context(open(path, "w", encoding="utf-8"))
+
+
+def summarise(results: list[tuple[int, float, int]], events: int) -> str:
+    """One line about ``(index, latency, dropped)`` of all frames."""
+    if not results:
+        return "no frames"
+    latency = 1000 * np.array([row[1] for row in results])
+    p50, p95 = np.percentile(latency, [50, 95])
+    return (
+        f"{len(results)} frames, {results[-1][2]} dropped, {events} gestures, "
+        f"latency p50 {p50:.1f} ms, p95 {p95:.1f} ms"
+    )
+
+
+def main() -> None:
+    """Run the demo."""
+    args = parse_args()
+    # SIGTERM ends like Ctrl-C: files are finished, devices released.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Loading prints to stdout, which belongs to the events.
+    with redirect_stdout(sys.stderr):
+        recognizer = StreamingRecognizer(
+            args.config,
+            args.checkpoint,
+            args.device,
+            labels=args.labels,
+            policy=args.policy,
+            fps=args.fps,
+        )
+    target = int(args.source) if args.source.isdigit() else args.source
+    rows: list[tuple[int, float, int]] = []
+    num_events = 0
+    with ExitStack() as stack:
+        try:
+            source = open_source(target, recognizer.fps)
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"stream_demo: {error}") from error
+        stack.callback(source.close)
+        events = open_events(args.events, stack)
+        window = stack.enter_context(closing(Window("LCR"))) if args.show else None
+        video = None
+        if args.out:
+            rate = source.fps or 15.0
+            video = stack.enter_context(closing(VideoFile(args.out, rate)))
+        overlay = Overlay(recognizer.labels) if window or video else None
+        results = stack.enter_context(closing(recognizer.run(source)))
+        try:
+            for result in itertools.islice(results, args.max_frames):
+                if not (rows and rows[-1][0] == result.index):
+                    rows.append((result.index, result.latency, result.dropped))
+                num_events += report(result, events)
+                if overlay is None:
+                    continue
+                image = overlay.draw(result)
+                if video:
+                    video.write(image)
+                if window and not window.show(image, result.time):
+                    break
+        except KeyboardInterrupt:
+            pass
+        except ConnectionError as error:
+            print(f"stream_demo: {error}", file=sys.stderr)
+    print(summarise(rows, num_events), file=sys.stderr)
+
+
+def report(result: StreamResult, file: TextIO | None) -> int:
+    """Write a result's events at once; return how many gestures started."""
+    for event in result.events:
+        if file:
+            print(json.dumps(event.as_dict()), file=file, flush=True)
+    return sum(event.phase == "start" for event in result.events)
+
+
+if __name__ == "__main__":
+    main()
