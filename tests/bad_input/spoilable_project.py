@@ -44,13 +44,17 @@ def write_video(path: Path, label: int = 0, num_frames: int = FRAMES) -> None:
 
 
 class Project:
-    """A folder with training and validation clips, their lists and a config."""
+    """A folder with training and validation clips, their lists and a config.
+
+    Clips and lists are made unless the folder has them.
+    """
 
     def __init__(self, root: Path, kind: str) -> None:
         self.root, self.kind = root, kind
-        self.add_clips("train", CLIPS)
-        self.add_clips("val", NUM_CLASSES)
         self.work_dir = root / "work_dir"
+        if not (root / "train.txt").exists():
+            self.add_clips("train", CLIPS)
+            self.add_clips("val", NUM_CLASSES)
 
     def add_clips(self, split: str, count: int) -> None:
         """Write clips and their list."""
@@ -136,7 +140,10 @@ class Project:
                         img_size=32,
                     ),
                     cls_head=dict(
-                        type="LCRHead", num_classes=num_classes, in_channels=2 * width
+                        type="LCRHead",
+                        num_classes=num_classes,
+                        in_channels=2 * width,
+                        average_clips="prob",
                     ),
                     data_preprocessor=dict(
                         type="ActionDataPreprocessor",
