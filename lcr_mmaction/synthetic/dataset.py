@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from .classes import CLASSES
+from .folder import claim_folder, remove_parts
 from .jobs import run_jobs
 from .person import SPLITS
 from .plan import MAX_CLIPS, MIN_FRAMES, ClipPlan, plan_clip
-from .render import render_clip
+from .render import render_motion
+from .tasks import JesterTask, Task
 from .writers import write_frames, write_video
 
-FRAME_FOLDER = "20bn-jester-v1"
 VIDEO_FOLDER = "videos"
 FORMATS: tuple[str, ...] = ("frames", "videos")
-# Raised whenever the same settings would give other pictures than before.
-RENDERER_VERSION = 2
-_SETTINGS_FILE = "synthetic-settings.json"
 _SHORT = {"train": "train", "validation": "val"}
-
-_README = """\
-SYNTHETIC DATA
-
-These clips are computer drawings in the on-disk layout of the Jester data set, not
-recordings of people. Accuracy measured on them says nothing about real hands.
-
-Rendered by lcr_mmaction.synthetic with
-{settings}
-"""
 
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What decides the pictures of a data set.
+    """What decides the pictures of a data set, besides the task.
 
     Attributes:
         seed: Seed of the whole data set, >= 0.
-        mean_frames: Mean clip length in frames.
+        mean_frames: Mean length of a gesture in frames.
         format: `frames` (JPEG folders) or `videos` (mp4).
     """
 
@@ -60,79 +45,61 @@ class RenderSettings:
             raise ValueError(f"format = {self.format!r}: expected one of {FORMATS}")
 
 
-def clip_path(root: Path, plan: ClipPlan, format: str) -> Path:
-    """Where a clip lies: a folder of JPEGs or an mp4 file."""
-    if format == "frames":
-        return root / FRAME_FOLDER / str(plan.clip_id)
-    return root / VIDEO_FOLDER / f"{plan.clip_id}.mp4"
+@dataclass(frozen=True)
+class _Job:
+    """One clip to render, all that a worker process needs."""
+
+    root: Path
+    task: Task
+    format: str
+
+    def path(self, plan: ClipPlan) -> Path:
+        if self.format == "frames":
+            return self.root / self.task.frame_folder / str(plan.clip_id)
+        return self.root / VIDEO_FOLDER / f"{plan.clip_id}.mp4"
+
+    def render(self, plan: ClipPlan) -> None:
+        person, rng = plan.make_person(), plan.rng()
+        motion = self.task.draw(plan.label, person, rng, plan.num_frames)
+        clip = render_motion(motion, person, rng)
+        write = write_frames if self.format == "frames" else write_video
+        write(clip, self.path(plan))
+
+    def lines(self, plan: ClipPlan) -> tuple[str, str]:
+        """The clip's line in MMAction2's list file, and in the table of clips."""
+        path = self.path(plan)
+        where = path.relative_to(self.root).as_posix()
+        person = plan.make_person().name
+        about = f"{plan.clip_id};{plan.split};{person};{plan.label}"
+        if self.format == "videos":
+            return f"{where} {plan.label}", about
+        frames = sum(1 for _ in path.glob("*.jpg"))
+        return f"{where} {frames} {plan.label}", about
 
 
-def _is_finished(path: Path, plan: ClipPlan) -> bool:
-    if path.suffix == ".mp4":
-        return path.is_file()
-    return path.is_dir() and len(list(path.glob("*.jpg"))) == plan.num_frames
-
-
-def _render_one(plan: ClipPlan, root: Path, format: str) -> None:
-    clip = render_clip(plan.label, plan.make_person(), plan.rng(), plan.num_frames)
-    write = write_frames if format == "frames" else write_video
-    write(clip, clip_path(root, plan, format))
-
-
-def _check_settings(root: Path, settings: RenderSettings) -> None:
-    """Refuse to mix two data sets in one folder."""
-    wanted = {"renderer_version": RENDERER_VERSION, **asdict(settings)}
-    path = root / _SETTINGS_FILE
-    if path.exists():
-        found = json.loads(path.read_text())
-        if found != wanted:
-            raise ValueError(
-                f"{root} holds clips rendered with other settings: found {found}, "
-                f"wanted {wanted}. Choose another folder or delete this one."
-            )
-        return
-    if any(root.iterdir()):
-        raise ValueError(
-            f"{root} is not empty and was not made by this renderer: choose a new "
-            "folder"
-        )
-    text = json.dumps(wanted, indent=2) + "\n"
-    path.write_text(text)
-    (root / "README").write_text(_README.format(settings=text))
-
-
-def _remove_parts(root: Path) -> None:
-    for part in root.glob("*/.part-*"):
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink()
-
-
-def _write_lists(
-    root: Path, plans: dict[str, list[ClipPlan]], settings: RenderSettings
-) -> None:
+def _write_lists(job: _Job, plans: dict[str, list[ClipPlan]]) -> None:
     """Jester's CSV files and MMAction2's list files."""
-    (root / "jester-v1-labels.csv").write_text("\n".join(CLASSES) + "\n")
-    about = ["id;split;person;label;frames"]
+    classes, prefix = job.task.classes, job.task.name
+    root = job.root
+    (root / f"{prefix}-v1-labels.csv").write_text("\n".join(classes) + "\n")
+    kind = "rawframes" if job.format == "frames" else "videos"
+    table = ["id;split;person;label"]
     for split, clips in plans.items():
-        rows = [f"{c.clip_id};{CLASSES[c.label]}" for c in clips]
-        (root / f"jester-v1-{split}.csv").write_text("\n".join(rows) + "\n")
-        short = f"jester_{_SHORT[split]}_list"
-        if settings.format == "frames":
-            name = f"{short}_rawframes.txt"
-            lines = [
-                f"{FRAME_FOLDER}/{c.clip_id} {c.num_frames} {c.label}" for c in clips
-            ]
-        else:
-            name = f"{short}_videos.txt"
-            lines = [f"{VIDEO_FOLDER}/{c.clip_id}.mp4 {c.label}" for c in clips]
-        (root / name).write_text("\n".join(lines) + "\n")
-        about += [
-            f"{c.clip_id};{c.split};{c.make_person().name};{c.label};{c.num_frames}"
-            for c in clips
-        ]
-    (root / "synthetic-clips.csv").write_text("\n".join(about) + "\n")
+        rows = [f"{clip.clip_id};{classes[clip.label]}" for clip in clips]
+        (root / f"{prefix}-v1-{split}.csv").write_text("\n".join(rows) + "\n")
+        lines = [job.lines(clip) for clip in clips]
+        name = f"{prefix}_{_SHORT[split]}_list_{kind}.txt"
+        (root / name).write_text("\n".join(line for line, _ in lines) + "\n")
+        table += [about for _, about in lines]
+    (root / "synthetic-clips.csv").write_text("\n".join(table) + "\n")
+
+
+def _check_sizes(sizes: Sequence[int]) -> None:
+    if len(sizes) != len(SPLITS):
+        raise ValueError(f"sizes = {sizes}: expected one size for each of {SPLITS}")
+    for split, size in zip(SPLITS, sizes, strict=True):
+        if not 1 <= size <= MAX_CLIPS:
+            raise ValueError(f"{size} {split} clips: expected 1 to {MAX_CLIPS}")
 
 
 def render_dataset(
@@ -140,18 +107,20 @@ def render_dataset(
     sizes: Sequence[int],
     settings: RenderSettings | None = None,
     workers: int = 1,
+    task: Task | None = None,
 ) -> int:
     """Render training and validation clips; finished clips are kept.
 
-    A clip depends on the settings, its split and its index alone: not on the number
-    of workers, on the sizes, or on how often rendering was interrupted.
+    A clip depends on the task, the settings, its split and its index alone: not on
+    the number of workers, on the sizes, or on how often rendering was interrupted.
 
     Args:
         root: Output folder, made if missing. A folder that already holds clips must
-            have been rendered with the same settings.
+            have been rendered with the same task and settings.
         sizes: Number of training and of validation clips, each 1 to 200000.
         settings: Seed, length and format; the defaults if None.
         workers: Number of processes.
+        task: What the classes are; Jester's gestures if None.
 
     Returns:
         The number of clips rendered by this call.
@@ -160,32 +129,24 @@ def render_dataset(
         ValueError: A size, the worker count or the folder does not fit.
         NotADirectoryError: `root` is a file.
     """
-    settings = settings or RenderSettings()
+    settings, task = settings or RenderSettings(), task or JesterTask()
+    _check_sizes(sizes)
     root = Path(root)
-    if len(sizes) != len(SPLITS):
-        raise ValueError(f"sizes = {sizes}: expected one size for each of {SPLITS}")
-    for split, size in zip(SPLITS, sizes, strict=True):
-        if not 1 <= size <= MAX_CLIPS:
-            raise ValueError(f"{size} {split} clips: expected 1 to {MAX_CLIPS}")
-    if root.exists() and not root.is_dir():
-        raise NotADirectoryError(f"{root} is a file: give a folder to render into")
-    root.mkdir(parents=True, exist_ok=True)
-    _check_settings(root, settings)
-    _remove_parts(root)
+    claim_folder(root, {"task": task.name, **asdict(task), **asdict(settings)})
+    remove_parts(root)
+    job = _Job(root, task, settings.format)
+    plan = partial(
+        plan_clip,
+        settings.seed,
+        mean_frames=settings.mean_frames,
+        num_classes=len(task.classes),
+    )
     plans = {
-        split: [
-            plan_clip(settings.seed, split, index, settings.mean_frames)
-            for index in range(size)
-        ]
+        split: [plan(split, index) for index in range(size)]
         for split, size in zip(SPLITS, sizes, strict=True)
     }
-    todo = [
-        plan
-        for clips in plans.values()
-        for plan in clips
-        if not _is_finished(clip_path(root, plan, settings.format), plan)
-    ]
-    work = partial(_render_one, root=root, format=settings.format)
-    run_jobs(work, todo, workers, "Rendering synthetic clips")
-    _write_lists(root, plans, settings)
+    # A clip appears under its name only when it is whole: what is there is done.
+    todo = [c for clips in plans.values() for c in clips if not job.path(c).exists()]
+    run_jobs(job.render, todo, workers, "Rendering synthetic clips")
+    _write_lists(job, plans)
     return len(todo)

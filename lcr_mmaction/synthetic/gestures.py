@@ -13,7 +13,7 @@ from .postures import POSTURES
 from .strokes import STROKES, Active
 
 
-def _perform(
+def _act(
     label: int, progress: np.ndarray, rng: np.random.Generator, person: Person
 ) -> Active:
     if label in POSTURES:
@@ -37,7 +37,7 @@ def _rise_and_fall(
     angles = blend(rest_angles, active_angles, phases.formed)
     up = -rotation(active_angles)[:, :, 1]
     wrist = active.centre - active.anchor * person.hand.length * up
-    rest = np.array([rng.uniform(-0.45, -0.15), rng.uniform(0.85, 1.05), 1.05])
+    rest = np.array([rng.uniform(-0.45, -0.15), rng.uniform(0.95, 1.12), 1.05])
     wrist = blend(rest, wrist, phases.raised)
     arc = 4.0 * phases.raised * (1.0 - phases.raised)
     wrist[:, 0] -= rng.uniform(0.0, 0.12) * arc
@@ -50,10 +50,14 @@ def _rise_and_fall(
     )
 
 
-def draw_motion(
-    label: int, person: Person, rng: np.random.Generator, num_frames: int
-) -> Motion:
-    """Draw one performance of a class.
+def perform(
+    label: int,
+    person: Person,
+    rng: np.random.Generator,
+    num_frames: int,
+    whole: bool = False,
+) -> tuple[Motion, Phases]:
+    """Draw one performance of a class and its time course.
 
     Either hand is as likely. The left hand does the mirror image of what the right
     hand does for the mirrored class, so mirroring a clip left to right gives a clip
@@ -64,6 +68,8 @@ def draw_motion(
         person: Who does it.
         rng: Source of randomness.
         num_frames: Length of the clip, at least 2.
+        whole: Always from rest to rest; otherwise some clips start or end with the
+            hand up, like recordings cut short.
 
     Raises:
         ValueError: The label or the length is out of range.
@@ -77,11 +83,19 @@ def draw_motion(
         label = FLIP_LABEL_MAP.get(label, label)
     if label == NO_GESTURE:
         steady = np.ones(num_frames)
-        phases = Phases(steady, steady, np.linspace(0, 1, num_frames))
+        progress = np.linspace(0, 1, num_frames)
+        phases = Phases(steady, steady, progress, (0, num_frames))
     else:
-        phases = draw_phases(rng, num_frames, person.tempo)
-    active = _perform(label, phases.progress, rng, person)
+        phases = draw_phases(rng, num_frames, person.tempo, whole)
+    active = _act(label, phases.progress, rng, person)
     motion = _rise_and_fall(active, phases, rng, person)
     if mirrored:
         motion.mirror[:] = -1.0
-    return motion
+    return motion, phases
+
+
+def draw_motion(
+    label: int, person: Person, rng: np.random.Generator, num_frames: int
+) -> Motion:
+    """Draw one performance of a class as in a clip of its own; see `perform`."""
+    return perform(label, person, rng, num_frames)[0]

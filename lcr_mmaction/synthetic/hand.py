@@ -24,7 +24,7 @@ _PHALANGES = np.array(
     ]
 )
 _THUMB_BASE = np.array([0.10, 0.10])
-_THUMB_BONES = np.array([0.215, 0.165, 0.135])
+_THUMB_BONES = np.array([0.215, 0.185, 0.155])
 # Radii at the ends of the phalanges: knuckle, middle joint, end joint, tip.
 _FINGER_RADII = np.array([0.052, 0.047, 0.042, 0.035])
 _THUMB_RADII = np.array([0.070, 0.056, 0.050, 0.040])

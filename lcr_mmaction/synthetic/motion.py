@@ -27,6 +27,24 @@ class Motion:
     def __len__(self) -> int:
         return len(self.wrist)
 
+    def __getitem__(self, frames: slice) -> Motion:
+        return Motion(
+            self.wrist[frames],
+            self.angles[frames],
+            self.pose[frames],
+            self.mirror[frames],
+        )
+
+    @staticmethod
+    def join(parts: list[Motion]) -> Motion:
+        """Put motions one after the other."""
+        return Motion(
+            np.concatenate([part.wrist for part in parts]),
+            np.concatenate([part.angles for part in parts]),
+            np.concatenate([part.pose for part in parts]),
+            np.concatenate([part.mirror for part in parts]),
+        )
+
 
 def ease(x: np.ndarray) -> np.ndarray:
     """Minimum-jerk progress from 0 to 1, point symmetric, flat outside."""
@@ -55,14 +73,18 @@ class Phases:
         raised: 0 at rest, 1 with the hand raised.
         formed: 0 with the hand relaxed, 1 in the gesture's pose.
         progress: Linear progress of the stroke.
+        core: First frame of the stroke, and the frame after its last.
     """
 
     raised: np.ndarray
     formed: np.ndarray
     progress: np.ndarray
+    core: tuple[int, int]
 
 
-def draw_phases(rng: np.random.Generator, frames: int, tempo: float) -> Phases:
+def draw_phases(
+    rng: np.random.Generator, frames: int, tempo: float, whole: bool = False
+) -> Phases:
     """Draw rest, raise, hold, stroke, hold, lower, rest.
 
     The two ends come from the same distribution, so that a clip played backwards is
@@ -73,12 +95,13 @@ def draw_phases(rng: np.random.Generator, frames: int, tempo: float) -> Phases:
         rng: Source of randomness.
         frames: Number of frames `T`.
         tempo: Above 1 for a person who moves fast.
+        whole: Always from rest to rest.
     """
 
     def one_end() -> tuple[float, float, float]:
         rest, move = rng.uniform(0.0, 0.06), rng.uniform(0.11, 0.19)
         hold = rng.uniform(0.02, 0.08)
-        if rng.random() < 0.25:
+        if not whole and rng.random() < 0.25:
             rest = move = 0.0
             hold = rng.uniform(0.04, 0.12)
         return rest, move, hold
@@ -100,4 +123,5 @@ def draw_phases(rng: np.random.Generator, frames: int, tempo: float) -> Phases:
     mid_a, mid_b = (a0 + a1) / 2, (b1 + b0) / 2
     raised = ease(ramp(a0, a1)) * (1.0 - ease(ramp(b1, b0)))
     formed = ease(ramp(mid_a, a2)) * (1.0 - ease(ramp(b2, mid_b)))
-    return Phases(raised, formed, ramp(a2, b2))
+    core = int(np.searchsorted(time, a2)), int(np.searchsorted(time, b2))
+    return Phases(raised, formed, ramp(a2, b2), core)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .classes import CLASSES
 from .person import PEOPLE, SPLITS, Person, make_person
 
 MIN_FRAMES = 8
@@ -33,13 +32,13 @@ class ClipPlan:
 
     def rng(self) -> np.random.Generator:
         """A fresh source of the clip's randomness."""
-        return np.random.default_rng([self.seed, 3, *self._key()])
-
-    def _key(self) -> tuple[int, int]:
-        return SPLITS.index(self.split), self.index
+        key = SPLITS.index(self.split), self.index
+        return np.random.default_rng([self.seed, 3, *key])
 
 
-def plan_clip(seed: int, split: str, index: int, mean_frames: float) -> ClipPlan:
+def plan_clip(
+    seed: int, split: str, index: int, mean_frames: float, num_classes: int
+) -> ClipPlan:
     """Decide label, person and length of clip `index` of a split.
 
     Labels go round in order, so every leading part of a split is balanced.
@@ -48,7 +47,8 @@ def plan_clip(seed: int, split: str, index: int, mean_frames: float) -> ClipPlan
         seed: Seed of the data set, >= 0.
         split: `train` or `validation`.
         index: Position in the split, from 0.
-        mean_frames: Mean clip length; lengths vary by a quarter either way.
+        mean_frames: Mean gesture length; lengths vary by a quarter either way.
+        num_classes: How many labels go round.
     """
     rng = np.random.default_rng([seed, 2, SPLITS.index(split), index])
     frames = round(mean_frames * rng.uniform(0.75, 1.25))
@@ -56,7 +56,7 @@ def plan_clip(seed: int, split: str, index: int, mean_frames: float) -> ClipPlan
         clip_id=FIRST_ID[split] + index,
         split=split,
         index=index,
-        label=index % len(CLASSES),
+        label=index % num_classes,
         person=int(rng.integers(PEOPLE[split])),
         num_frames=max(MIN_FRAMES, frames),
         seed=seed,

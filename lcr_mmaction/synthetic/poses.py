@@ -26,7 +26,7 @@ def _pose(
     return np.array([a for finger in fingers for a in finger] + list(thumb), float)
 
 
-FLAT = _pose(((4, 6),) * 4, (2, 0, -2, -4), (42, 12, 26, 10, 18, 8))
+FLAT = _pose(((4, 6),) * 4, (7, 1, -5, -11), (42, 12, 26, 10, 18, 8))
 SPREAD = _pose(((0, 4),) * 4, (15, 4, -8, -20), (62, 14, 60, 8, 56, 4))
 CLAW = _pose(((26, 38),) * 4, (17, 5, -8, -20), (66, 34, 48, 34, 36, 32))
 RELAXED = _pose(
@@ -50,7 +50,4 @@ PINCH_TWO = _pose(
 )
 SPLIT_TWO = _pose(
     ((2, 6), _CURLED, _CURLED, _CURLED), (8, 0, -2, -4), (72, 16, 78, 8, 82, 4)
-)
-THREE = _pose(
-    ((2, 4), (2, 4), (2, 4), _CURLED), (10, 0, -10, -5), (36, 42, -8, 58, -45, 50)
 )

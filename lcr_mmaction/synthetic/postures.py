@@ -18,7 +18,7 @@ def _place(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
 
 def thumb_up(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     """A fist with the thumb up."""
-    yaw = rng.uniform(125, 185)
+    yaw = rng.uniform(135, 185)
     angles = stack(rng.normal(0, 9) + 0 * progress, rng.normal(0, 8), yaw, -90.0)
     return Active(_place(rng, progress), angles, still(poses.THUMB, progress), 0.35)
 
@@ -121,7 +121,7 @@ def _fidget(progress: np.ndarray, rng: np.random.Generator, person: Person) -> A
     angles = stack(*(25 * sway[:, 3:6].T), 0.0)
     angles[:, 0] += rng.uniform(-30, 60)
     angles[:, 2] += rng.choice([0.0, 180.0])
-    pose = [poses.FIST, poses.RELAXED, poses.THREE][rng.integers(3)]
+    pose = [poses.FIST, poses.RELAXED][rng.integers(2)]
     return Active(centre, angles, still(pose, progress))
 
 

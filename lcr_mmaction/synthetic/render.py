@@ -1,158 +1,20 @@
-"""Draw a motion as a clip of frames."""
+"""Render a motion as a clip of frames."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from .drawing import HandDrawing
 from .gestures import draw_motion
-from .hand import forward_kinematics
 from .motion import Motion
 from .person import FRAME_HEIGHT, Person
 from .scene import SHIFT, Scene, fixed
 
-_HALF_CIRCLE = np.linspace(-np.pi / 2, np.pi / 2, 6)
-_CIRCLE = np.linspace(0, 2 * np.pi, 10, endpoint=False)
-_OUTLINE = 0.9  # pixels
-_PALE = np.array([175.0, 190.0, 235.0])  # what palms tend towards
-# Fingers reach less towards the camera than they would at arm's length: webcams
-# stand further off than a picture height suggests.
-_FLATTEN = 0.6
-_PALM = 15  # place of the palm among the parts: after the 15 phalanges
-
-
-def _capsules(start: np.ndarray, end: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Outlines of tapered capsules.
-
-    Args:
-        start: `[..., 2]` pixels.
-        end: `[..., 2]` pixels.
-        radii: `[..., 2]` radius at start and end.
-
-    Returns:
-        `[..., 12, 2]` pixels.
-    """
-    along = end - start
-    heading = np.arctan2(along[..., 1], along[..., 0])[..., None]
-    front, back = heading + _HALF_CIRCLE, heading + np.pi + _HALF_CIRCLE
-    caps = [
-        centre[..., None, :]
-        + radius[..., None, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
-        for centre, radius, angle in (
-            (end, radii[..., 1], front),
-            (start, radii[..., 0], back),
-        )
-    ]
-    return np.concatenate(caps, axis=-2)
-
-
-class _HandDrawing:
-    """Polygons, colours and drawing order of hand and arm for all frames."""
-
-    def __init__(self, motion: Motion, person: Person, scene: Scene) -> None:
-        joints = forward_kinematics(
-            person.hand, motion.wrist, motion.angles, motion.pose
-        )
-        self._person, self._mirror, self._scene = person, motion.mirror, scene
-        self._wrist_depth = motion.wrist[:, 2]
-        frames = len(motion)
-        fingers, depth = self._project(joints.fingers)
-        radius = joints.finger_radii[None] * FRAME_HEIGHT / depth
-        start = fingers[:, :, :-1].reshape(frames, 15, 2)
-        end = fingers[:, :, 1:].reshape(frames, 15, 2)
-        radii = np.stack([radius[:, :, :-1], radius[:, :, 1:]], -1)
-        arm_start, arm_end, arm_radii, arm_depth = self._arm(motion.wrist)
-        start = np.concatenate([start, arm_start], 1)
-        end = np.concatenate([end, arm_end], 1)
-        radii = np.concatenate([radii.reshape(frames, 15, 2), arm_radii], 1)
-        outer = fixed(_capsules(start, end, radii + _OUTLINE))
-        inner = fixed(_capsules(start, end, radii))
-        self.outer = [list(shapes) for shapes in outer]
-        self.inner = [list(shapes) for shapes in inner]
-        self._insert_palm(joints.palm, joints.palm_radii)
-        order = ((depth[:, :, :-1] + depth[:, :, 1:]) / 2).reshape(frames, 15)
-        facing = -joints.palm_normal[:, 2]
-        palm_depth = joints.palm[:, :, 2].mean(1)
-        palm_depth = self._flatten(palm_depth) + 0.012
-        keys = np.concatenate([order, palm_depth[:, None], arm_depth], 1)
-        self.order = np.argsort(-keys, axis=1).tolist()
-        tips = inner[:, :15].reshape(frames, -1, 2)
-        self.box = np.concatenate([tips.min(1), tips.max(1)], 1) / (1 << SHIFT)
-        self.centre = start[:, :12].mean(1)
-        self._colour(joints.palmar.reshape(frames, 15), facing, keys)
-
-    def _flatten(self, depth: np.ndarray) -> np.ndarray:
-        anchor = self._wrist_depth.reshape(-1, *[1] * (depth.ndim - 1))
-        return np.maximum(anchor + _FLATTEN * (depth - anchor), 0.2)
-
-    def _project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Camera space `[T, ..., 3]` to pixels `[T, ..., 2]` and depth `[T, ...]`."""
-        depth = self._flatten(points[..., 2])
-        sign = self._mirror.reshape(-1, *[1] * (depth.ndim - 1))
-        x = self._person.width / 2 + FRAME_HEIGHT * sign * points[..., 0] / depth
-        y = FRAME_HEIGHT / 2 + FRAME_HEIGHT * points[..., 1] / depth
-        camera = self._scene.camera.reshape(-1, *[1] * (depth.ndim - 1), 2)
-        return np.stack([x, y], -1) + camera, depth
-
-    def _arm(
-        self, wrist: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Forearm and sleeve: start, end, radii and depth, each `[T, 2, ...]`."""
-        person = self._person
-        elbow = np.empty_like(wrist)
-        elbow[:, 0] = person.elbow[0] + 0.35 * wrist[:, 0]
-        elbow[:, 1] = np.maximum(person.elbow[1] + 0.3 * wrist[:, 1], wrist[:, 1] + 0.1)
-        elbow[:, 2] = wrist[:, 2] + 0.25
-        cuff = wrist + person.sleeve_reach * (elbow - wrist)
-        points, depth = self._project(np.stack([wrist, cuff, elbow], 1))
-        thin = 0.082 * person.hand.finger_width
-        size = person.hand.length * FRAME_HEIGHT / depth[:, 1:]
-        sleeve = thin * person.sleeve_width * 1.35
-        widths = np.array([[thin, thin * 1.5], [sleeve, sleeve * 1.35]])
-        return (
-            points[:, :2],
-            np.stack([points[:, 2], points[:, 2]], 1),
-            size[..., None] * widths,
-            np.stack([depth[:, 2] + 0.1, depth[:, 2] + 0.05], 1),
-        )
-
-    def _insert_palm(self, palm: np.ndarray, radii: np.ndarray) -> None:
-        points, depth = self._project(palm)
-        circle = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], -1)
-        size = (radii * FRAME_HEIGHT / depth)[..., None, None]
-        inner = fixed(points[:, :, None] + size * circle)
-        outer = fixed(points[:, :, None] + (size + _OUTLINE) * circle)
-        for frame, (small, large) in enumerate(zip(inner, outer, strict=True)):
-            self.inner[frame].insert(_PALM, cv2.convexHull(small.reshape(-1, 2)))
-            self.outer[frame].insert(_PALM, cv2.convexHull(large.reshape(-1, 2)))
-
-    def _colour(
-        self, palmar: np.ndarray, facing: np.ndarray, depth: np.ndarray
-    ) -> None:
-        person = self._person
-        pale = person.skin + person.palm_tint * (_PALE - person.skin)
-        toward = np.concatenate([-palmar, facing[:, None], facing[:, None] * 0 - 1], 1)
-        mix = np.clip(0.5 + 1.5 * toward, 0, 1)[..., None]
-        colour = person.skin + mix * (pale - person.skin)
-        near = np.clip((self._wrist_depth[:, None] - depth[:, :17]) * 0.9, -0.25, 0.25)
-        stripe = np.tile([0.03, 0.0, -0.03], 5)
-        shade = 0.80 + 0.17 * np.abs(toward) + near
-        shade[:, :15] += stripe
-        shade *= self._scene.shade(self.centre)[:, None]
-        colour = colour * shade[..., None]
-        sleeve = person.sleeve * self._scene.shade(self.centre)[:, None]
-        colour = np.concatenate([colour, sleeve[:, None]], 1)
-        colour = np.clip(colour, 0, 255)
-        self.fill = colour.tolist()
-        self.edge = (colour * 0.5).tolist()
-
-    def draw(self, picture: np.ndarray, frame: int) -> None:
-        """Paint arm and hand, far parts first."""
-        outer, inner = self.outer[frame], self.inner[frame]
-        fill, edge = self.fill[frame], self.edge[frame]
-        for part in self.order[frame]:
-            cv2.fillConvexPoly(picture, outer[part], edge[part], cv2.LINE_AA, SHIFT)
-            cv2.fillConvexPoly(picture, inner[part], fill[part], cv2.LINE_AA, SHIFT)
+# Long videos are laid out piece by piece to bound memory.
+_PIECE = 256
 
 
 def _smear(picture: np.ndarray, box: np.ndarray, step: np.ndarray) -> None:
@@ -177,32 +39,42 @@ def _smear(picture: np.ndarray, box: np.ndarray, step: np.ndarray) -> None:
     window[:] = cv2.filter2D(window, -1, kernel / kernel.sum())
 
 
-def render_motion(
+def iter_frames(
     motion: Motion, person: Person, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw a motion.
+) -> Iterator[np.ndarray]:
+    """Draw a motion frame by frame, in memory independent of its length.
 
     Args:
         motion: What the hand does over `T` frames.
         person: Whose hand, room and camera.
         rng: Source of randomness for camera and sensor.
 
-    Returns:
-        `[T, 100, person.width, 3]` uint8, channels in OpenCV's order (blue, green,
-        red).
+    Yields:
+        `[100, person.width, 3]` uint8 frames, channels in OpenCV's order (blue,
+        green, red).
     """
-    frames = len(motion)
-    scene = Scene(person, rng, frames)
-    hand = _HandDrawing(motion, person, scene)
+    scene = Scene(person, rng, len(motion))
     smears = rng.random() < 0.7
-    step = np.gradient(hand.centre, axis=0)
-    clip = np.empty((frames, FRAME_HEIGHT, person.width, 3), np.uint8)
-    for frame in range(frames):
-        picture = scene.backdrop(frame)
-        hand.draw(picture, frame)
-        if smears:
-            _smear(picture, hand.box[frame], step[frame])
-        clip[frame] = scene.develop(picture, frame)
+    for first in range(0, len(motion), _PIECE):
+        piece = motion[first : first + _PIECE]
+        camera = scene.camera[first : first + _PIECE]
+        hand = HandDrawing(piece, person, camera, scene.shade)
+        step = np.gradient(hand.centre, axis=0) if len(piece) > 1 else hand.centre * 0
+        for offset in range(len(piece)):
+            picture = scene.backdrop(first + offset)
+            hand.draw(picture, offset)
+            if smears:
+                _smear(picture, hand.box[offset], step[offset])
+            yield scene.develop(picture, first + offset)
+
+
+def render_motion(
+    motion: Motion, person: Person, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a motion as one array `[T, 100, person.width, 3]`; see `iter_frames`."""
+    clip = np.empty((len(motion), FRAME_HEIGHT, person.width, 3), np.uint8)
+    for frame, picture in enumerate(iter_frames(motion, person, rng)):
+        clip[frame] = picture
     return clip
 
 

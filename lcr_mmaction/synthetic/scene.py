@@ -88,12 +88,9 @@ class Scene:
         self.person = person
         self.room = make_room(person)
         size = FRAME_HEIGHT
-        time = np.arange(num_frames)[:, None]
         shake = wander(rng, num_frames, 2) + 0.5 * rng.normal(0, 1, (num_frames, 2))
         self.camera = person.jitter * size * shake
-        drift = rng.normal(0, 0.25, 2) * (rng.random() < 0.35)
-        pan = drift * (time - num_frames / 2) + rng.uniform(-6, 6, 2)
-        self.pan = np.clip(pan + self.camera, 1 - _MARGIN, _MARGIN - 1)
+        self.pan = self._pan(rng, num_frames)
         sway = wander(rng, num_frames, 2) * rng.uniform(0.0, 0.012) * size
         self.body_at = self.camera + sway
         flicker = wander(rng, num_frames, 1)[:, 0] * rng.uniform(0.0, 0.05)
@@ -101,6 +98,14 @@ class Scene:
         self.grain_at = rng.integers(0, 40, (num_frames, 2))
         self.grain = _noise(max(1, int(round(person.noise * rng.uniform(0.6, 1.3)))))
         self.body = self._body_shapes() if person.shows_body else []
+
+    def _pan(self, rng: np.random.Generator, num_frames: int) -> np.ndarray:
+        """Shift of the room `[T, 2]` in pixels; some rooms slide to and fro."""
+        speed = rng.normal(0, 0.3, 2) * (rng.random() < 0.35)
+        time = np.arange(num_frames)[:, None]
+        start = rng.uniform(0, 2 * np.pi, 2)
+        slide = 12.0 * np.sin(start + speed / 12.0 * time)
+        return np.clip(slide + self.camera, 1 - _MARGIN, _MARGIN - 1)
 
     def _body_shapes(self) -> list[tuple[np.ndarray, tuple[float, ...]]]:
         person, size = self.person, FRAME_HEIGHT
@@ -141,7 +146,7 @@ class Scene:
             (_ellipse(x, y + 0.55 * b, 0.3 * a, 0.06 * b), skin * 0.6),
         ]
         return [
-            (points, tuple((self.shade(points.mean(0)) * colour).tolist()))
+            (fixed(points), tuple((self.shade(points.mean(0)) * colour).tolist()))
             for points, colour in shapes
         ]
 
@@ -158,14 +163,9 @@ class Scene:
         warp = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
         size = (self.person.width, FRAME_HEIGHT)
         picture = cv2.warpAffine(self.room, warp, size, flags=cv2.INTER_LINEAR)
+        at = fixed(self.body_at[frame])
         for points, colour in self.body:
-            cv2.fillConvexPoly(
-                picture,
-                fixed(points + self.body_at[frame]),
-                colour,
-                cv2.LINE_AA,
-                SHIFT,
-            )
+            cv2.fillConvexPoly(picture, points + at, colour, cv2.LINE_AA, SHIFT)
         return picture
 
     def develop(self, picture: np.ndarray, frame: int) -> np.ndarray:

@@ -65,7 +65,7 @@ def swipe_sideways(
     y = height - bow * (1 - way**2)
     z = rng.normal(1.0, 0.06) - rng.uniform(0, 0.08) * (1 - way**2)
     tilt = lean * way + rng.normal(0, 8)
-    angles = stack(tilt, rng.normal(5, 8), -rng.uniform(20, 75), 0.0)
+    angles = stack(tilt, rng.normal(5, 8), -rng.uniform(5, 50), 0.0)
     return Active(stack(x, y, z), angles, still(poses.FLAT, way))
 
 
@@ -124,9 +124,9 @@ def _push(
 ) -> Active:
     way = 1.0 - 2.0 * ease(progress)  # 1 far from the camera, -1 near
     depth = rng.uniform(0.27, 0.36) * min(person.amplitude, 1.05)
-    z = rng.normal(0.98, 0.04) + depth * way
+    z = rng.normal(1.02, 0.04) + depth * way
     x = rng.normal(-0.04, 0.09) + rng.normal(0, 0.02) * way
-    y = rng.normal(0.05, 0.06) + rng.uniform(0.0, 0.06) * way
+    y = rng.normal(0.10, 0.05) + rng.uniform(-0.03, 0.03) * way
     bend = rng.uniform(-4, 10)
     angles = stack(rng.normal(0, 8), pitch + bend * way, rng.normal(0, 14), 0.0)
     return Active(stack(x, y, z), angles, still(pose, way))
@@ -151,7 +151,7 @@ def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Acti
     The circle stands upright along the line of sight: what a frame shows is height
     and size, and the hand tips over in front and back again behind.
     """
-    turns = rng.uniform(1.1, 1.7)
+    turns = rng.uniform(0.9, 1.3)
     angle = 2 * np.pi * (turns * (progress - 0.5) + rng.random())
     radius = rng.uniform(0.15, 0.20) * person.amplitude
     up, near = np.cos(angle), np.sin(angle)
@@ -159,7 +159,7 @@ def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Acti
     x = rng.normal(0.02, 0.06) + rng.uniform(0.02, 0.07) * near
     z = rng.normal(1.0, 0.05) - rng.uniform(0.26, 0.34) * near
     tilt = rng.uniform(50, 75) - rng.uniform(5, 20) * up
-    pitch = rng.normal(10, 6) + rng.uniform(30, 45) * near
+    pitch = rng.normal(10, 6) + rng.uniform(35, 50) * near
     angles = stack(tilt, pitch, rng.normal(0, 12), 0.0)
     return Active(stack(x, y, z), angles, still(poses.RELAXED * 0.8, up))
 

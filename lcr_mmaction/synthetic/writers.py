@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -43,11 +44,12 @@ def write_frames(clip: np.ndarray, folder: Path) -> None:
     part.rename(folder)
 
 
-def write_video(clip: np.ndarray, path: Path, fps: int = FPS) -> None:
+def write_video(clip: Iterable[np.ndarray], path: Path, fps: int = FPS) -> None:
     """Write an mp4: H.264 through PyAV, or MPEG-4 through OpenCV without PyAV.
 
     Args:
-        clip: `[T, H, W, 3]` uint8, blue-green-red; H and W even.
+        clip: Frames `[H, W, 3]` uint8, blue-green-red; H and W even. Taken one by
+            one, so a generator of any length will do.
         path: Where to; an existing file is replaced.
         fps: Frames per second.
 
@@ -63,31 +65,33 @@ def write_video(clip: np.ndarray, path: Path, fps: int = FPS) -> None:
     part.replace(path)
 
 
-def _encode_h264(clip: np.ndarray, path: Path, fps: int) -> None:
+def _encode_h264(clip: Iterable[np.ndarray], path: Path, fps: int) -> None:
     with av.open(str(path), "w", format="mp4") as container:
         options = {"crf": "18", "preset": "veryfast", "threads": "1"}
         stream = container.add_stream("libx264", rate=fps, options=options)
-        stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        for picture in clip:
+        for number, picture in enumerate(clip):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
-def _encode_mpeg4(clip: np.ndarray, path: Path, fps: int) -> None:
+def _encode_mpeg4(clip: Iterable[np.ndarray], path: Path, fps: int) -> None:
     warnings.warn(
         "PyAV is not installed: videos are written as MPEG-4 part 2 through OpenCV "
         "instead of H.264 (pip install av)",
         stacklevel=3,
     )
-    height, width = clip.shape[1:3]
-    code = cv2.VideoWriter_fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), code, fps, (width, height))
-    if not writer.isOpened():
-        raise RuntimeError(
-            f"OpenCV cannot encode {path} as MPEG-4; install PyAV (pip install av)"
-        )
-    for picture in clip:
+    writer = cv2.VideoWriter()
+    for number, picture in enumerate(clip):
+        if number == 0:
+            height, width = picture.shape[:2]
+            code = cv2.VideoWriter_fourcc(*"mp4v")
+            if not writer.open(str(path), code, fps, (width, height)):
+                raise RuntimeError(
+                    f"OpenCV cannot encode {path}; install PyAV (pip install av)"
+                )
         writer.write(picture)
     writer.release()

@@ -1,0 +1,150 @@
+"""Continuous videos of several gestures, with a timeline of when each happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .classes import CLASSES, NO_GESTURE
+from .folder import claim_folder, remove_parts
+from .jobs import run_jobs
+from .motion import Motion
+from .person import PEOPLE, SPLITS, Person, make_person
+from .plan import MIN_FRAMES
+from .render import iter_frames
+from .sequence import Event, draw_sequence
+from .writers import FPS, write_video
+
+_GESTURES = [label for label in range(len(CLASSES)) if label != NO_GESTURE]
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """What decides the content of continuous videos.
+
+    Attributes:
+        seed: Seed of the whole set, >= 0.
+        split: Whose people perform: `train` or `validation`.
+        gestures: Gestures per video.
+        mean_frames: Mean length of a gesture from rest to rest, in frames.
+        mean_gap: Mean idle time between gestures, in frames.
+    """
+
+    seed: int = 0
+    split: str = "validation"
+    gestures: int = 10
+    mean_frames: float = 32
+    mean_gap: float = 18
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed = {self.seed}: expected 0 or more")
+        if self.split not in SPLITS:
+            raise ValueError(f"split = {self.split!r}: expected one of {SPLITS}")
+        if self.gestures < 1:
+            raise ValueError(f"gestures = {self.gestures}: expected at least 1")
+        if self.mean_frames < MIN_FRAMES or self.mean_gap < 2:
+            raise ValueError(
+                f"mean_frames = {self.mean_frames}, mean_gap = {self.mean_gap}: "
+                f"expected at least {MIN_FRAMES} and 2"
+            )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One continuous video before it is drawn."""
+
+    person: Person
+    motion: Motion
+    events: list[Event]
+    rng: np.random.Generator
+
+    def timeline(self) -> dict:
+        """The content of the JSON file beside the video."""
+        events = [
+            {"name": CLASSES[event.label], **asdict(event)} for event in self.events
+        ]
+        return {
+            "synthetic": True,
+            "person": self.person.name,
+            "fps": FPS,
+            "num_frames": len(self.motion),
+            "events": events,
+        }
+
+
+def draw_stream(settings: StreamSettings, index: int) -> Stream:
+    """Draw video `index`, a function of the settings and the index alone.
+
+    Gestures come in shuffled rounds over all classes but "No gesture", which is what
+    lies between the events.
+    """
+    key = [settings.seed, 4, SPLITS.index(settings.split), index]
+    rng = np.random.default_rng(key)
+    number = int(rng.integers(PEOPLE[settings.split]))
+    person = make_person(settings.split, number, settings.seed)
+    rounds = -(-settings.gestures // len(_GESTURES))
+    order = np.concatenate([rng.permutation(_GESTURES) for _ in range(rounds)])
+    labels = order[: settings.gestures].tolist()
+    motion, events = draw_sequence(
+        labels, person, rng, settings.mean_frames, settings.mean_gap
+    )
+    return Stream(person, motion, events, rng)
+
+
+@dataclass(frozen=True)
+class _StreamJob:
+    root: Path
+    settings: StreamSettings
+
+    def paths(self, index: int) -> tuple[Path, Path]:
+        name = f"stream_{index + 1:05d}"
+        videos, timelines = self.root / "videos", self.root / "timelines"
+        return videos / f"{name}.mp4", timelines / f"{name}.json"
+
+    def render(self, index: int) -> None:
+        stream = draw_stream(self.settings, index)
+        video, timeline = self.paths(index)
+        timeline.parent.mkdir(parents=True, exist_ok=True)
+        timeline.write_text(json.dumps(stream.timeline(), indent=2) + "\n")
+        # Last, because its presence says that the job is done.
+        write_video(iter_frames(stream.motion, stream.person, stream.rng), video)
+
+
+def render_streams(
+    root: str | Path,
+    number: int,
+    settings: StreamSettings | None = None,
+    workers: int = 1,
+) -> Sequence[tuple[Path, Path]]:
+    """Render continuous videos and their timelines; finished ones are kept.
+
+    Args:
+        root: Output folder, made if missing; videos go to `videos/`, timelines to
+            `timelines/` under the same names.
+        number: How many videos, at least 1.
+        settings: What they show; the defaults if None.
+        workers: Number of processes.
+
+    Returns:
+        The paths of each video and its timeline.
+
+    Raises:
+        ValueError: A number or the folder does not fit.
+        NotADirectoryError: `root` is a file.
+    """
+    if number < 1:
+        raise ValueError(f"{number} videos: expected at least 1")
+    settings = settings or StreamSettings()
+    root = Path(root)
+    claim_folder(root, {"task": "stream", **asdict(settings)})
+    remove_parts(root)
+    job = _StreamJob(root, settings)
+    paths = [job.paths(index) for index in range(number)]
+    todo = [index for index, (video, _) in enumerate(paths) if not video.exists()]
+    run_jobs(job.render, todo, workers, "Rendering synthetic streams")
+    return paths
