@@ -61,9 +61,9 @@ def mend_amp_on_cpu() -> None:
     """Let ``--amp`` and ``type='AmpOptimWrapper'`` train in bfloat16 on the CPU.
 
     The fault: MMEngine 0.10's ``AmpOptimWrapper`` asserts an accelerator, although
-    PyTorch's autocast knows bfloat16 on the CPU. Inactive where there is an accelerator;
-    without one, MMAction2's registry finds :class:`CpuAmpOptimWrapper` by that name,
-    and MMEngine's own registry stays as it is.
+    PyTorch's autocast knows bfloat16 on the CPU. Inactive where there is an
+    accelerator; without one, MMAction2's registry finds :class:`CpuAmpOptimWrapper`
+    by that name, and MMEngine's own registry stays as it is.
     """
     if get_device() == "cpu" and "AmpOptimWrapper" not in OPTIM_WRAPPERS.module_dict:
         OPTIM_WRAPPERS.register_module(
