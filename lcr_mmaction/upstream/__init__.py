@@ -4,20 +4,9 @@ One function per fault. Each names the fault, does nothing where upstream works,
 leaves alone what LCR does not need. Applying them twice changes nothing.
 """
 
-from .amp import mend_amp_on_cpu
-from .checkpoints import mend_checkpoint_loading
-from .distributed import mend_cpu_data_parallel, mend_cpu_init_dist
 from .imports import check_mmcv, mend_missing_drn
 
-__all__ = [
-    "apply_mends",
-    "check_mmcv",
-    "mend_amp_on_cpu",
-    "mend_checkpoint_loading",
-    "mend_cpu_data_parallel",
-    "mend_cpu_init_dist",
-    "mend_missing_drn",
-]
+__all__ = ["apply_mends"]
 
 
 def apply_mends() -> None:
@@ -27,6 +16,11 @@ def apply_mends() -> None:
         ImportError: No edition of MMCV is installed.
     """
     check_mmcv()
+    # These import MMCV and MMAction2 themselves.
+    from .amp import mend_amp_on_cpu
+    from .checkpoints import mend_checkpoint_loading
+    from .distributed import mend_cpu_data_parallel, mend_cpu_init_dist
+
     mend_missing_drn()
     mend_checkpoint_loading()
     mend_cpu_init_dist()

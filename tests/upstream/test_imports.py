@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lcr_mmaction
-from lcr_mmaction.upstream import imports, mend_missing_drn
+from lcr_mmaction.upstream import imports
 
 LOCALIZERS = Path(find_spec("mmaction").origin).parent / "models" / "localizers"
 wheel_lacks_drn = pytest.mark.skipif(
@@ -54,7 +54,7 @@ def test_no_finder_where_upstream_has_the_folder(
     spec.origin = str(package / "__init__.py")
     monkeypatch.setattr(imports, "find_spec", lambda name: spec)
     monkeypatch.setattr(sys, "meta_path", [])
-    mend_missing_drn()
+    imports.mend_missing_drn()
     assert sys.meta_path == []
 
 
@@ -64,9 +64,14 @@ def test_mends_applied_twice_change_nothing() -> None:
     assert sys.meta_path == before
 
 
-def test_missing_mmcv_is_answered_with_both_commands(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(imports, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"mmcv-lite<2\.2.*mmcv<2\.2"):
-        imports.check_mmcv()
+def test_missing_mmcv_is_answered_with_both_commands() -> None:
+    done = run_python(
+        "from importlib.machinery import PathFinder as Finder\n"
+        "find = Finder.find_spec\n"
+        "Finder.find_spec = lambda name, *args: (\n"
+        "    None if name == 'mmcv' else find(name, *args))\n"
+        "import lcr_mmaction"
+    )
+    assert "ImportError: MMAction2 needs MMCV" in done.stderr
+    assert "mmcv-lite<2.2" in done.stderr and "mmcv<2.2" in done.stderr
+    assert "No module named 'mmcv'" not in done.stderr
