@@ -1,0 +1,313 @@
+"""Building the compiled kernels of ``bi_wkv``.
+
+``python -m lcr_mmaction.ops.build`` builds what this machine can, now, into the cache
+that every later run finds. The same functions build on first use, and ahead of time for
+``LCR_BUILD_OPS=1 pip install --no-build-isolation .``. A library's file name carries
+everything that it depends on (torch, its ABI, the sources, the instruction sets), so
+that versions lie side by side, and it appears in its place in one step, under a lock.
+
+Nothing here is imported at the top that a plain ``pip install .`` lacks: ``setup.py``
+runs this file without torch and before the package exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SOURCES = HERE / "csrc"
+AHEAD_OF_TIME = HERE / "lib"
+COMMAND = "python -m lcr_mmaction.ops.build"
+
+# -fopenmp-simd vectorises the marked sums; it needs no OpenMP library.
+KERNEL_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-w", "-fopenmp-simd"]
+KERNEL_FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
+AVX2 = ["-mavx2", "-mfma"]
+INSTRUCTION_SETS = {
+    "avx512": [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
+    "avx2": AVX2,
+    "generic": [],
+}
+
+
+class BuildError(RuntimeError):
+    """A kernel could not be built; the message says why and what to do."""
+
+
+def cache_directory() -> Path:
+    """``LCR_OPS_CACHE``, or ``lcr_mmaction/ops`` in the user's cache directory."""
+    if named := os.environ.get("LCR_OPS_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lcr_mmaction" / "ops"
+
+
+def instruction_sets_here() -> list[str]:
+    """The best instruction set of this machine's processor."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return ["generic"]
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return ["generic"]
+    if {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= flags:
+        return ["avx512"]
+    return ["avx2"] if {"avx2", "fma"} <= flags else ["generic"]
+
+
+def all_instruction_sets() -> list[str]:
+    """Every instruction set for this kind of processor, best first."""
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    return list(INSTRUCTION_SETS) if x86 else ["generic"]
+
+
+def library_name(kind: str, instruction_sets: Sequence[str]) -> str:
+    """File name of the library for the torch that is running.
+
+    Args:
+        kind: ``'cpu'`` or ``'cuda'``.
+        instruction_sets: of the CPU kernel; empty for CUDA.
+    """
+    import torch
+
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for source in sorted(SOURCES.iterdir()):
+        digest.update(source.name.encode() + source.read_bytes())
+    parts = [
+        f"bi_wkv_{kind}",
+        f"torch{torch.__version__}",
+        f"abi{int(torch.compiled_with_cxx11_abi())}",
+        sys.platform,
+        platform.machine(),
+        *instruction_sets,
+        digest.hexdigest()[:12],
+    ]
+    return "-".join(parts) + ".so"
+
+
+def find_library(kind: str) -> Path | None:
+    """The library built for this torch and machine, ahead of time or in the cache."""
+    if kind == "cpu":
+        here, every = instruction_sets_here(), all_instruction_sets()
+        names = [library_name(kind, every), library_name(kind, here)]
+    else:
+        names = [library_name(kind, [])]
+    for directory in (AHEAD_OF_TIME, cache_directory()):
+        for name in names:
+            if (directory / name).is_file():
+                return directory / name
+    return None
+
+
+def build(kind: str, directory: Path, instruction_sets: Sequence[str] = ()) -> Path:
+    """Build one library into ``directory`` unless it is there.
+
+    Several processes may ask at once: one builds, the others wait for it.
+
+    Raises:
+        BuildError: if there is no compiler, or it fails.
+    """
+    target = directory / library_name(kind, instruction_sets)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _lock(target.with_suffix(".lock")):
+            if target.is_file():
+                return target
+            with tempfile.TemporaryDirectory(dir=directory) as scratch:
+                if kind == "cpu":
+                    built = _compile_cpu(Path(scratch), instruction_sets)
+                else:
+                    built = _compile_cuda(Path(scratch))
+                os.replace(built, target)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write to {directory} ({error}); set LCR_OPS_CACHE to a folder "
+            f"that can be written, then run `{COMMAND}`"
+        ) from error
+    return target
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError as error:
+        raise BuildError("building kernels is supported on Linux and macOS") from error
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def compiler() -> str:
+    """The C++ compiler: ``CXX``, or the first of c++, g++ and clang++.
+
+    Raises:
+        BuildError: if there is none.
+    """
+    named = os.environ.get("CXX")
+    for candidate in [named] if named else ["c++", "g++", "clang++"]:
+        if found := shutil.which(candidate):
+            return found
+    raise BuildError(
+        f"no C++ compiler ({named or 'c++, g++, clang++'}) was found; install one "
+        f"(on Debian: apt-get install g++) or set CXX, then run `{COMMAND}`"
+    )
+
+
+def _run(commands: Sequence[Sequence[str]]) -> None:
+    """Run compilations side by side, two at most."""
+
+    def run(command: Sequence[str]) -> None:
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            raise BuildError(
+                f"{' '.join(command)}\nfailed: {result.stderr.strip()[-2000:]}"
+            )
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(run, commands))
+
+
+def _torch_flags() -> tuple[list[str], list[str]]:
+    """Flags that compile against torch, and flags that link with it."""
+    import torch
+
+    root = Path(torch.__file__).parent
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    flags = [
+        "-std=c++20" if version >= (2, 10) else "-std=c++17",
+        "-O2",
+        "-fPIC",
+        "-w",
+        f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
+        f"-I{root / 'include'}",
+        f"-I{root / 'include' / 'torch' / 'csrc' / 'api' / 'include'}",
+    ]
+    return flags, [f"-L{root / 'lib'}", "-lc10", "-ltorch_cpu"]
+
+
+def _compile_cpu(scratch: Path, instruction_sets: Sequence[str]) -> Path:
+    cxx = compiler()
+    torch_flags, link_flags = _torch_flags()
+    defines = [f"-DLCR_WITH_{name.upper()}" for name in instruction_sets]
+    commands = [
+        [cxx, *torch_flags, *defines, "-c", str(SOURCES / "cpu_binding.cpp")]
+        + ["-o", str(scratch / "binding.o")]
+    ]
+    for name in instruction_sets:
+        commands.append(
+            [cxx, *KERNEL_FLAGS, *INSTRUCTION_SETS[name], f"-DLCR_ISA={name}"]
+            + ["-c", str(SOURCES / "cpu_kernel.cpp"), "-o", str(scratch / f"{name}.o")]
+        )
+    _run(commands)
+    objects = [command[-1] for command in commands]
+    output = scratch / "library.so"
+    _run([[cxx, "-shared", *objects, "-o", str(output), *link_flags]])
+    return output
+
+
+def _compile_cuda(scratch: Path) -> Path:
+    import torch
+
+    if not torch.version.cuda:
+        raise BuildError("this torch is built without CUDA")
+    home = cuda_home()
+    cxx, nvcc = compiler(), str(home / "bin" / "nvcc")
+    major, minor = torch.cuda.get_device_capability()
+    torch_flags, link_flags = _torch_flags()
+    kernel, binding = scratch / "kernel.o", scratch / "binding.o"
+    _run(
+        [
+            [nvcc, "-std=c++17", "-O3", "-Xcompiler", "-fPIC", "--expt-extended-lambda"]
+            + ["--expt-relaxed-constexpr", "-ccbin", cxx]
+            + [f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"]
+            + ["-c", str(SOURCES / "cuda_kernel.cu"), "-o", str(kernel)],
+            [cxx, *torch_flags, f"-I{home / 'include'}"]
+            + ["-c", str(SOURCES / "cuda_binding.cpp"), "-o", str(binding)],
+        ]
+    )
+    output = scratch / "library.so"
+    runtime = ["-lc10_cuda", "-ltorch_cuda", f"-L{home / 'lib64'}", "-lcudart"]
+    objects = [str(kernel), str(binding)]
+    _run([[cxx, "-shared", *objects, "-o", str(output), *link_flags, *runtime]])
+    return output
+
+
+def cuda_home() -> Path:
+    """Where the CUDA toolkit lies: ``CUDA_HOME``, or beside the nvcc on the path.
+
+    Raises:
+        BuildError: if there is no nvcc.
+    """
+    if (home := os.environ.get("CUDA_HOME")) and (Path(home) / "bin" / "nvcc").exists():
+        return Path(home)
+    if nvcc := shutil.which("nvcc"):
+        return Path(nvcc).resolve().parent.parent
+    raise BuildError(
+        "no nvcc was found; install the CUDA toolkit of torch's version or set "
+        f"CUDA_HOME, then run `{COMMAND}`"
+    )
+
+
+def setup_arguments() -> dict[str, Any]:
+    """Arguments for ``setuptools.setup``: none, unless ``LCR_BUILD_OPS=1``.
+
+    Returns:
+        ``ext_modules`` and ``cmdclass`` that compile the kernels ahead of time, for
+        every instruction set of this kind of processor.
+    """
+    if os.environ.get("LCR_BUILD_OPS") != "1":
+        return {}
+    from setuptools import Extension
+    from setuptools.command.build_ext import build_ext
+
+    class BuildKernels(build_ext):
+        """Builds into ``lcr_mmaction/ops/lib``, beside the sources it ships with."""
+
+        def build_extension(self, ext: Extension) -> None:
+            module = Path(self.get_ext_fullpath(ext.name)).resolve()
+            build("cpu", module.parent / "lib", all_instruction_sets())
+            if _cuda_is_usable():
+                build("cuda", module.parent / "lib")
+
+        def get_outputs(self) -> list[str]:
+            module = Path(self.get_ext_fullpath("lcr_mmaction.ops.kernels")).resolve()
+            return [str(path) for path in (module.parent / "lib").glob("*.so")]
+
+    kernels = Extension("lcr_mmaction.ops.kernels", sources=[])
+    return {"ext_modules": [kernels], "cmdclass": {"build_ext": BuildKernels}}
+
+
+def _cuda_is_usable() -> bool:
+    import torch
+
+    return bool(torch.version.cuda) and torch.cuda.is_available()
+
+
+def main() -> int:
+    """Build every kernel that this machine can use."""
+    try:
+        print(build("cpu", cache_directory(), instruction_sets_here()))
+        if _cuda_is_usable():
+            print(build("cuda", cache_directory()))
+        else:
+            print("no CUDA device: the CUDA kernel was not built", file=sys.stderr)
+    except BuildError as error:
+        print(f"bi_wkv: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
