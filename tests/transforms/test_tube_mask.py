@@ -132,6 +132,35 @@ def test_minus_infinity_survives_the_stock_formatting_and_preprocessor():
     assert torch.isfinite(inputs).float().mean() == 0.25
 
 
+def test_the_backbone_does_not_see_hidden_patches():
+    backbone = MODELS.build(
+        dict(
+            type="LCRBackbone",
+            arch=dict(embed_dims=32, num_layers=1, num_heads=1, mlp_ratio=1.0),
+            img_size=64,
+        )
+    ).eval()
+
+    def features(results: dict, mask: np.ndarray) -> torch.Tensor:
+        transform = TubeMask(0.5)
+        transform._random_masks = lambda *_: mask[None]
+        clip = np.stack(transform(dict(results))["imgs"]).transpose(3, 0, 1, 2)
+        with torch.no_grad():
+            return backbone(torch.from_numpy(clip).float()[None] / 255)
+
+    np.random.seed(0)
+    mask = np.random.permutation(16).reshape(4, 4) < 8
+    clip, other = clip_of(size=(64, 64)), clip_of(size=(64, 64))
+    pixels = mask.repeat(16, 0).repeat(16, 1)
+    for frame in other["imgs"]:
+        frame[pixels] = 255 - frame[pixels]
+    assert torch.equal(features(clip, mask), features(other, mask))
+    other = clip_of(size=(64, 64))
+    for frame in other["imgs"]:
+        frame[~pixels] = 255 - frame[~pixels]
+    assert not torch.allclose(features(clip, mask), features(other, mask))
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1, 1.5, float("nan")])
 def test_ratio_out_of_range(ratio):
     with pytest.raises(ValueError, match=r"mask_ratio must lie in \[0, 1\), got"):

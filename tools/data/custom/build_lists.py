@@ -112,8 +112,9 @@ def main() -> None:
     print_table(train, val)
     print(
         f"Wrote train_list.txt, val_list.txt and label_map.txt to {args.root}.\n"
-        "Look for damaged videos with tools/data/custom/scan_videos.py; then set in "
-        f"the config: data_root = {str(args.root)!r}, num_classes = {len(clips)}"
+        "Look for damaged videos with tools/data/custom/scan_videos.py; then set "
+        f"data_root = {str(args.root)!r} in configs/lcr_custom.py, which counts the "
+        f"{len(clips)} classes in label_map.txt."
     )
 
 
