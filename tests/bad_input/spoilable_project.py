@@ -188,5 +188,5 @@ class Project:
             env=os.environ | {"PYTHONPATH": package_root, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
         )
