@@ -47,6 +47,9 @@ class FramePreprocessor:
     Args:
         pipeline: Configs of the test pipeline's transforms.
 
+    Attributes:
+        steps: Configs of those that act on frames.
+
     Raises:
         ValueError: The pipeline has no decoder or no ``FormatShape``, or its
             transforms do not give one frame for one frame, the same every time.
@@ -61,7 +64,8 @@ class FramePreprocessor:
                 f"{', '.join(names) or 'an empty one'}"
             )
         first, last = decoders[-1] + 1, names.index("FormatShape")
-        self.transforms = [TRANSFORMS.build(step) for step in pipeline[first:last]]
+        self.steps = [dict(step) for step in pipeline[first:last]]
+        self.transforms = [TRANSFORMS.build(step) for step in self.steps]
         self._check_per_frame(names[first:last])
 
     def __call__(self, frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:

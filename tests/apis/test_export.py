@@ -1,0 +1,124 @@
+"""The exported graphs against the model; ONNX itself where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from stream_cases import moving_square, write_video
+
+from lcr_mmaction.apis import StreamingRecognizer
+from lcr_mmaction.apis.export import (
+    ClipGraph,
+    StepGraph,
+    traceable,
+    traceable_bi_wkv,
+)
+from lcr_mmaction.layers import mixers
+from lcr_mmaction.ops import bi_wkv_naive
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+needs_onnx = pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 8, 9, 37, 49])
+@pytest.mark.parametrize("per_token", [False, True])
+def test_traceable_operator_equals_its_equation(tokens, per_token):
+    generator = torch.Generator().manual_seed(tokens)
+    r, k, v, w = torch.randn(4, 2, tokens, 3, 8, generator=generator)
+    w = -w.exp() if per_token else -w[0, 0].exp()
+    u = torch.randn(3, 8, generator=generator)
+    expected = bi_wkv_naive(r, k, v, w, u).float()
+    result = traceable_bi_wkv(r, k, v, w, u)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture
+def recognizer(config_file, checkpoint):
+    return StreamingRecognizer(config_file, checkpoint, policy="keep", smoothing=0.0)
+
+
+@torch.no_grad()
+def test_graphs_equal_the_model(recognizer):
+    frames = moving_square(6)
+    expected = [recognizer.update(frame) for frame in frames]
+    pictures = torch.from_numpy(np.stack([x.picture for x in expected]))
+    step, clip = StepGraph(recognizer.model).eval(), ClipGraph(recognizer.model).eval()
+    with traceable():
+        state = list(step.initial.values())
+        for t in range(6):
+            scores, *state = step(pictures[t : t + 1], *state)
+            np.testing.assert_allclose(scores[0], expected[t].scores, atol=1e-5)
+        whole = clip(pictures[None])
+    np.testing.assert_allclose(whole[0], expected[-1].scores, atol=1e-5)
+
+
+def test_tracing_puts_the_operator_back():
+    operator = mixers.bi_wkv
+    with pytest.raises(RuntimeError), traceable():
+        assert mixers.bi_wkv is traceable_bi_wkv
+        raise RuntimeError
+    assert mixers.bi_wkv is operator
+
+
+def test_preprocessor_that_swaps_channels_is_refused(recognizer):
+    recognizer.model.data_preprocessor.to_rgb = True
+    with pytest.raises(ValueError, match="to_rgb=False"):
+        ClipGraph(recognizer.model)
+
+
+def run(*command, **variables):
+    env = dict(os.environ, OMP_NUM_THREADS="1", **variables)
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
+    command = [sys.executable, *map(str, command)]
+    return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@needs_onnx
+def test_export_runs_without_torch(recognizer, config_file, checkpoint, tmp_path):
+    import onnxruntime
+
+    # Short clips make a small graph, which exports faster.
+    text = config_file.read_text().replace("clip_len=8", "clip_len=2")
+    config_file.write_text(text)
+    video = write_video(tmp_path / "v.mp4", moving_square(40))
+    tool = ROOT / "tools" / "deployment" / "export_onnx.py"
+    out = tmp_path / "onnx"
+    done = run(tool, config_file, checkpoint, out, "--int8", "--video", video)
+    assert done.returncode == 0, done.stderr
+    lines = [x for x in done.stdout.splitlines() if "100 outputs" in x]
+    assert [line.split()[0] for line in lines] == ["step.onnx", "step.int8.onnx"]
+    assert (out / "clip.onnx").exists() and (out / "clip.int8.onnx").exists()
+
+    session = onnxruntime.InferenceSession(out / "step.onnx")
+    names = [x.name for x in session.get_inputs()]
+    assert names[:3] == ["input", "frame", "blocks.0.hidden"]
+    outputs = [x.name for x in session.get_outputs()]
+    assert outputs == ["scores", *(f"next.{name}" for name in names[1:])]
+
+    # The example, with torch out of reach, says what the recognizer says.
+    example = ROOT / "demo" / "onnx_stream.py"
+    code = (
+        "import runpy, sys; sys.modules['torch'] = None;"
+        f"sys.argv = ['example', r'{out / 'step.onnx'}', r'{video}'];"
+        f"runpy.run_path(r'{example}', run_name='__main__')"
+    )
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    capture = cv2.VideoCapture(video)
+    for line in done.stdout.splitlines():
+        label, score = line.split("\t")
+        result = recognizer.update(capture.read()[1])
+        assert label == result.label
+        assert float(score) == pytest.approx(result.score, abs=1e-5)
+    assert result.index == 39

@@ -1,0 +1,211 @@
+"""Export LCR to ONNX: the whole clip, and the step that reads one frame.
+
+The step takes its state as named tensors and returns the next one; state ``x`` goes
+in as ``x`` and comes out as ``next.x``. Frames are uint8, channels last, RGB and
+edge. Every file is run in ONNX Runtime against PyTorch before it is kept.
+
+Needs ``onnx``, ``onnxscript`` and ``onnxruntime``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from mmaction.apis import init_recognizer
+from mmengine import Config
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from lcr_mmaction.apis import FramePreprocessor
+from lcr_mmaction.apis.export import ClipGraph, StepGraph, traceable
+from lcr_mmaction.apis.labels import find_labels
+from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="LCR config file")
+    parser.add_argument("checkpoint", help="weights of the model")
+    parser.add_argument("out", type=Path, help="folder to write to")
+    parser.add_argument(
+        "--int8", action="store_true", help="also write variants with int8 weights"
+    )
+    parser.add_argument("--labels", help="file with the name of one class a line")
+    parser.add_argument(
+        "--video", help="video to check on; moving noise without one"
+    )
+    parser.add_argument("--frames", type=int, default=100, help="frames to check on")
+    parser.add_argument(
+        "--tolerance", type=float, default=1e-4, help="largest difference of a score"
+    )
+    return parser.parse_args()
+
+
+def raw_frames(video: str | None, count: int) -> list[np.ndarray]:
+    """BGR frames to check on: a video, over again if short, or drifting blobs."""
+    frames = []
+    if video:
+        capture = cv2.VideoCapture(video)
+        while len(frames) < count and (read := capture.read())[0]:
+            frames.append(read[1])
+        if not frames:
+            raise SystemExit(f"export_onnx: {video} has no frames that can be read")
+    else:
+        noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+        blobs = cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC)
+        frames = [np.roll(blobs, (2 * t, 5 * t), (0, 1)) for t in range(count)]
+    return list(itertools.islice(itertools.cycle(frames), count))
+
+
+def export(
+    graph: torch.nn.Module,
+    inputs: dict[str, torch.Tensor],
+    outputs: list[str],
+    metadata: dict[str, str],
+    path: Path,
+) -> None:
+    """Write one ONNX file, weights inside."""
+    arguments = tuple(inputs.values())
+    with traceable(), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph,
+            arguments,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamo=True,
+            verbose=False,
+        )
+    program.save(str(path), external_data=False)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, metadata)
+    # The exporter's notes on inner shapes can contradict what it has folded since.
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def quantize(path: Path) -> Path:
+    """Write a variant whose linear layers have int8 weights."""
+    target = path.with_suffix(".int8.onnx")
+    quantize_dynamic(
+        path,
+        target,
+        op_types_to_quantize=["MatMul", "Gemm"],
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+    )
+    return target
+
+
+def session_of(path: Path) -> onnxruntime.InferenceSession:
+    """Load a file for the CPU."""
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def run_steps(path: Path, step: StepGraph, frames: np.ndarray) -> np.ndarray:
+    """Scores of every frame in ONNX Runtime, the state handed on."""
+    session = session_of(path)
+    state = {name: x.numpy() for name, x in step.initial.items()}
+    scores = []
+    for frame in frames:
+        score, *after = session.run(None, {"input": frame[None], **state})
+        state = dict(zip(state, after, strict=True))
+        scores.append(score[0])
+    return np.array(scores)
+
+
+def run_clips(path: Path, frames: np.ndarray, clip_len: int) -> np.ndarray:
+    """Scores of consecutive clips in ONNX Runtime."""
+    session = session_of(path)
+    clips = frames[: len(frames) // clip_len * clip_len]
+    clips = clips.reshape(-1, 1, clip_len, *frames.shape[1:])
+    return np.array([session.run(None, {"clip": clip})[0][0] for clip in clips])
+
+
+@torch.no_grad()
+def reference(
+    model: torch.nn.Module, step: StepGraph, frames: np.ndarray, clip_len: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same in PyTorch, by the model itself: scores of steps and clips."""
+    state, steps = list(step.initial.values()), []
+    for frame in torch.from_numpy(frames):
+        score, *state = step(frame[None], *state)
+        steps.append(score[0].numpy())
+    whole = torch.from_numpy(frames[: len(frames) // clip_len * clip_len])
+    clips = []
+    for frames_of_clip in whole.split(clip_len):
+        inputs = step.normalise(frames_of_clip[None]).permute(0, 4, 1, 2, 3)
+        score = model.cls_head(model.backbone(inputs)).softmax(dim=-1)
+        clips.append(score[0].numpy())
+    return np.array(steps), np.array(clips)
+
+
+def report(path: Path, scores: np.ndarray, expected: np.ndarray) -> float:
+    """Print how a file compares with PyTorch; return the largest difference."""
+    worst = float(np.abs(scores - expected).max())
+    agreed = float((scores.argmax(1) == expected.argmax(1)).mean())
+    print(
+        f"{path.name:<20}{path.stat().st_size / 2**20:7.2f} MiB   {len(scores)} "
+        f"outputs: largest difference {worst:.1e}, same class {agreed:.1%}"
+    )
+    return worst
+
+
+def main() -> None:
+    """Export, check and report."""
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    model = init_recognizer(config, args.checkpoint, device="cpu")
+    pipeline = find_test_pipeline(config)
+    preprocess, clip_len = FramePreprocessor(pipeline), find_clip_len(pipeline)
+    count = max(args.frames, clip_len)
+    frames = np.array([preprocess(x) for x in raw_frames(args.video, count)])
+    size = frames.shape[1:3]
+    step, clip = StepGraph(model, 1, size).eval(), ClipGraph(model).eval()
+
+    metadata = {
+        "labels": json.dumps(find_labels(config, args.labels)),
+        "fps": json.dumps(config.get("streaming", {}).get("fps")),
+        "transforms": json.dumps(preprocess.steps),
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    step_path, clip_path = args.out / "step.onnx", args.out / "clip.onnx"
+    sample = torch.from_numpy(frames[:clip_len])
+    inputs = {"input": sample[:1], **step.initial}
+    after = [f"next.{name}" for name in step.state_names]
+    export(step, inputs, ["scores", *after], metadata, step_path)
+    export(clip, {"clip": sample[None]}, ["scores"], metadata, clip_path)
+
+    steps, clips = reference(model, step, frames, clip_len)
+    worst = max(
+        report(step_path, run_steps(step_path, step, frames), steps),
+        report(clip_path, run_clips(clip_path, frames, clip_len), clips),
+    )
+    if args.int8:
+        # Weights of 8 bits change scores; how much is reported, not judged.
+        small = quantize(step_path)
+        report(small, run_steps(small, step, frames), steps)
+        small = quantize(clip_path)
+        report(small, run_clips(small, frames, clip_len), clips)
+    if worst > args.tolerance:
+        sys.exit(
+            f"export_onnx: scores differ from PyTorch's by {worst:.1e}, more than "
+            f"--tolerance {args.tolerance:.1e}"
+        )
+
+
+if __name__ == "__main__":
+    main()
