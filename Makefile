@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := requirements/lock.txt
 READY := $(VENV)/.ready
 
-.PHONY: env demo test lint clean
+.PHONY: env demo test lint format clean
 
 env: $(READY)
 
@@ -31,7 +31,9 @@ test: env
 
 lint: env
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+
+format: env
+	$(BIN)/ruff format .
 
 clean:
 	rm -rf $(VENV)
