@@ -33,6 +33,7 @@ COMMAND = "python -m lcr_mmaction.ops.build"
 # -fopenmp-simd vectorises the marked sums; it needs no OpenMP library.
 KERNEL_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-w", "-fopenmp-simd"]
 KERNEL_FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
+NVCC_FLAGS = ["-std=c++17", "-O3", "--expt-relaxed-constexpr"]
 AVX2 = ["-mavx2", "-mfma"]
 INSTRUCTION_SETS = {
     "avx512": [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
@@ -165,8 +166,12 @@ def compiler() -> str:
     )
 
 
-def _run(commands: Sequence[Sequence[str]]) -> None:
-    """Run compilations side by side, two at most."""
+def run_all(commands: Sequence[Sequence[str]]) -> None:
+    """Run compilations side by side, two at most.
+
+    Raises:
+        BuildError: if one fails; the message holds its command and its errors.
+    """
 
     def run(command: Sequence[str]) -> None:
         result = subprocess.run(command, capture_output=True, text=True)
@@ -210,10 +215,10 @@ def _compile_cpu(scratch: Path, instruction_sets: Sequence[str]) -> Path:
             [cxx, *KERNEL_FLAGS, *INSTRUCTION_SETS[name], f"-DLCR_ISA={name}"]
             + ["-c", str(SOURCES / "cpu_kernel.cpp"), "-o", str(scratch / f"{name}.o")]
         )
-    _run(commands)
+    run_all(commands)
     objects = [command[-1] for command in commands]
     output = scratch / "library.so"
-    _run([[cxx, "-shared", *objects, "-o", str(output), *link_flags]])
+    run_all([[cxx, "-shared", *objects, "-o", str(output), *link_flags]])
     return output
 
 
@@ -227,10 +232,9 @@ def _compile_cuda(scratch: Path) -> Path:
     major, minor = torch.cuda.get_device_capability()
     torch_flags, link_flags = _torch_flags()
     kernel, binding = scratch / "kernel.o", scratch / "binding.o"
-    _run(
+    run_all(
         [
-            [nvcc, "-std=c++17", "-O3", "-Xcompiler", "-fPIC", "--expt-extended-lambda"]
-            + ["--expt-relaxed-constexpr", "-ccbin", cxx]
+            [nvcc, *NVCC_FLAGS, "-Xcompiler", "-fPIC", "-ccbin", cxx]
             + [f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"]
             + ["-c", str(SOURCES / "cuda_kernel.cu"), "-o", str(kernel)],
             [cxx, *torch_flags, f"-I{home / 'include'}"]
@@ -240,7 +244,7 @@ def _compile_cuda(scratch: Path) -> Path:
     output = scratch / "library.so"
     runtime = ["-lc10_cuda", "-ltorch_cuda", f"-L{home / 'lib64'}", "-lcudart"]
     objects = [str(kernel), str(binding)]
-    _run([[cxx, "-shared", *objects, "-o", str(output), *link_flags, *runtime]])
+    run_all([[cxx, "-shared", *objects, "-o", str(output), *link_flags, *runtime]])
     return output
 
 

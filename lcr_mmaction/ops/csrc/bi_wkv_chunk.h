@@ -200,9 +200,16 @@ struct Chunk {
     team.elements(mem.key, ld, [=](int i, int j) {
       state[i * ld + j] += total[i] * state[i * ld + j];
     });
+    add_state<true>(state, a, b, leaves);
+  }
+
+  // The chunk's own share of that; with ADD, added to the state.
+  template <bool ADD>
+  LCR_HD void add_state(Acc* state, const Op* a, const Op* b, Border leaves) {
+    const int ld = mem.value;
     scale(a, factor(leaves), mem.query);
     const Pair pair{mem.query, mem.key, b, ld, state, ld, mem.key, ld, tokens};
-    team.template products<true, false, true>(1, pair.m, pair.n, [=](int) { return pair; });
+    team.template products<true, false, ADD>(1, pair.m, pair.n, [=](int) { return pair; });
   }
 
   // ---- scores: r_t diag(decay) k_s for all pairs of the chunk ---------------------

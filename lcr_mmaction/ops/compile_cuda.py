@@ -1,0 +1,72 @@
+"""Compile the CUDA kernels' device code; no GPU and no torch with CUDA is needed.
+
+``python -m lcr_mmaction.ops.compile_cuda`` compiles for every architecture from sm_75
+to sm_100 that the nvcc at hand knows, and fails if one does not compile. The result is
+thrown away: this is a check. Kernels for use are built by ``lcr_mmaction.ops.build``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import build
+
+OLDEST, NEWEST = 75, 100
+
+
+def known_architectures(nvcc: Path) -> list[int]:
+    """Compute capabilities, times ten, that nvcc knows and the kernels are for."""
+    listing = subprocess.run(
+        [nvcc, "--list-gpu-code"], check=True, capture_output=True, text=True
+    ).stdout
+    numbers = {line.strip().removeprefix("sm_") for line in listing.splitlines()}
+    known = sorted(int(number) for number in numbers if number.isdigit())
+    return [number for number in known if OLDEST <= number <= NEWEST]
+
+
+def compile_device_code(architectures: Sequence[int] | None = None) -> list[int]:
+    """Compile for each architecture and return those compiled.
+
+    Args:
+        architectures: such as ``[75, 90]``; None for all that nvcc knows.
+
+    Raises:
+        lcr_mmaction.ops.build.BuildError: if there is no nvcc, or it fails.
+    """
+    nvcc = build.cuda_home() / "bin" / "nvcc"
+    if architectures is None:
+        architectures = known_architectures(nvcc)
+    command = [str(nvcc), *build.NVCC_FLAGS, "-ccbin", build.compiler(), "--threads=2"]
+    command += [
+        f"-gencode=arch=compute_{number},code=sm_{number}" for number in architectures
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "kernel.fatbin"
+        source = build.SOURCES / "cuda_kernel.cu"
+        build.run_all([[*command, "-fatbin", str(source), "-o", str(output)]])
+        if not output.stat().st_size:
+            raise build.BuildError(f"nvcc left nothing for {list(architectures)}")
+    return list(architectures)
+
+
+def main() -> int:
+    """Compile for the architectures on the command line, or for all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("architectures", nargs="*", type=int, help="such as 75 90")
+    arguments = parser.parse_args()
+    try:
+        compiled = compile_device_code(arguments.architectures or None)
+    except build.BuildError as error:
+        print(f"bi_wkv: {error}", file=sys.stderr)
+        return 1
+    print("device code compiled for", *(f"sm_{number}" for number in compiled))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
