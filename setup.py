@@ -54,7 +54,8 @@ setup(
     # Ranges, so that an installed torch is never replaced. requirements/lock.txt
     # holds the exact versions that the one-command set-up uses.
     install_requires=[
-        "torch>=2.1",
+        # torch.library.register_autograd came with 2.4.
+        "torch>=2.4",
         "mmengine>=0.10.4,<1",
         "mmaction2==1.2.*",
         mmcv_requirement(),
