@@ -15,13 +15,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from typing import TextIO
 
 import cv2
 import numpy as np
 
-from lcr_mmaction.apis import StreamingRecognizer, StreamResult, open_source
+from lcr_mmaction.apis import GestureEvent, StreamingRecognizer, open_source
 from lcr_mmaction.apis.overlay import Overlay
 
 
@@ -100,14 +101,14 @@ def open_events(path: str | None, stack: ExitStack) -> TextIO | None:
     return path and stack.enter_context(open(path, "w", encoding="utf-8"))
 
 
-def summarise(results: list[tuple[int, float, int]], events: int) -> str:
-    """One line about ``(index, latency, dropped)`` of all frames."""
-    if not results:
+def summarise(rows: list[tuple[float, int]], events: int) -> str:
+    """One line about ``(latency, dropped)`` of all frames."""
+    if not rows:
         return "no frames"
-    latency = 1000 * np.array([row[1] for row in results])
+    latency = 1000 * np.array([row[0] for row in rows])
     p50, p95 = np.percentile(latency, [50, 95])
     return (
-        f"{len(results)} frames, {results[-1][2]} dropped, {events} gestures, "
+        f"{len(rows)} frames, {rows[-1][1]} dropped, {events} gestures, "
         f"latency p50 {p50:.1f} ms, p95 {p95:.1f} ms"
     )
 
@@ -128,7 +129,7 @@ def main() -> None:
             fps=args.fps,
         )
     target = int(args.source) if args.source.isdigit() else args.source
-    rows: list[tuple[int, float, int]] = []
+    rows: list[tuple[float, int]] = []
     num_events = 0
     with ExitStack() as stack:
         try:
@@ -146,9 +147,8 @@ def main() -> None:
         results = stack.enter_context(closing(recognizer.run(source)))
         try:
             for result in itertools.islice(results, args.max_frames):
-                if not (rows and rows[-1][0] == result.index):
-                    rows.append((result.index, result.latency, result.dropped))
-                num_events += report(result, events)
+                rows.append((result.latency, result.dropped))
+                num_events += report(result.events, events)
                 if overlay is None:
                     continue
                 image = overlay.draw(result)
@@ -160,15 +160,16 @@ def main() -> None:
             pass
         except ConnectionError as error:
             print(f"stream_demo: {error}", file=sys.stderr)
+        report(recognizer.finish()[0], events)
     print(summarise(rows, num_events), file=sys.stderr)
 
 
-def report(result: StreamResult, file: TextIO | None) -> int:
-    """Write a result's events at once; return how many gestures started."""
-    for event in result.events:
+def report(events: Sequence[GestureEvent], file: TextIO | None) -> int:
+    """Write events at once; return how many gestures started."""
+    for event in events:
         if file:
             print(json.dumps(event.as_dict()), file=file, flush=True)
-    return sum(event.phase == "start" for event in result.events)
+    return sum(event.phase == "start" for event in events)
 
 
 if __name__ == "__main__":

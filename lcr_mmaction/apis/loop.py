@@ -29,24 +29,15 @@ def read_sources(
         )
     recognizer.reset()
     opened: list[FrameSource] = []
-    last: list[StreamResult | None] = [None] * len(sources)
     try:
         for source in sources:
             opened.append(
                 open_source(source, recognizer.fps, recognizer.channel_order)
             )
-        for results in _read_all(recognizer, opened):
-            last = [new or old for new, old in zip(results, last, strict=True)]
-            yield results
+        yield from _read_all(recognizer, opened)
     finally:
         for source in opened:
             source.close()
-    closing = [
-        replace(result, events=tuple(events), gesture=None) if events else None
-        for result, events in zip(last, recognizer.finish(), strict=True)
-    ]
-    if any(closing):
-        yield closing
 
 
 def _read_all(

@@ -101,12 +101,16 @@ class StreamingRecognizer:
         self.smoothing = float(setting("smoothing", smoothing, DEFAULT_SMOOTHING))
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must lie in [0, 1), got {self.smoothing}")
-        policy = setting("policy", policy, DEFAULT_POLICY)
-        self.policy = build_policy(policy, find_clip_len(pipeline), self.labels)
+        self.policy = build_policy(
+            setting("policy", policy, DEFAULT_POLICY),
+            find_clip_len(pipeline),
+            self.labels,
+        )
         self.num_streams = num_streams
-        options = dict(setting("events", events, {}))
+        self.event_options = dict(setting("events", events, {}))
         self.detectors = [
-            EventDetector(self.labels, stream=i, **options) for i in range(num_streams)
+            EventDetector(self.labels, stream=i, **self.event_options)
+            for i in range(num_streams)
         ]
         self.reset()
 
@@ -201,8 +205,7 @@ class StreamingRecognizer:
         """Read a source to its end.
 
         Starts anew, and closes the source when it ends or the generator is closed.
-        A gesture that goes on at the end is closed by repeating the last result
-        with that one event.
+        :meth:`finish` then ends a gesture that still goes on.
 
         Args:
             source: See :func:`.sources.open_source`.
@@ -227,7 +230,11 @@ class StreamingRecognizer:
         return read_sources(self, sources)
 
     def finish(self) -> list[list[GestureEvent]]:
-        """End the open gestures; their events, one list a stream."""
+        """End the gestures that go on, as at the end of a video.
+
+        Returns:
+            Their events, one list a stream.
+        """
         return [detector.finish() for detector in self.detectors]
 
     @torch.inference_mode()

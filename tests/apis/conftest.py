@@ -4,6 +4,7 @@ import pytest
 import torch
 from stream_cases import ARCH, CONFIG, lively, moving_square, write_video
 
+from lcr_mmaction.apis import StreamingRecognizer
 from lcr_mmaction.backbones.lcr import LCRBackbone
 
 
@@ -45,3 +46,12 @@ def checkpoint(config_file, tmp_path):
 def video(tmp_path):
     """A real video file: 8 frames of 100x60 at 10 frames a second."""
     return write_video(tmp_path / "video.mp4", moving_square(8))
+
+
+@pytest.fixture
+def make_recognizer(config_file, checkpoint):
+    def make(**options) -> StreamingRecognizer:
+        options = dict(policy="keep", smoothing=0.0) | options
+        return StreamingRecognizer(config_file, checkpoint, **options)
+
+    return make

@@ -53,7 +53,7 @@ def test_demo_writes_video_and_events(eager_config, checkpoint, tmp_path):
     assert "12 frames, 0 dropped" in done.stderr  # 20 a second thinned to 10
     capture = cv2.VideoCapture(str(out))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
-    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) >= 12
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 12
     assert capture.read()[0]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["phase"] for line in lines} == {"start", "end"}
@@ -86,12 +86,12 @@ def test_demo_stopped_in_the_middle_leaves_a_whole_video(
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (out.exists() and out.stat().st_size > 1000):
         assert demo.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     demo.send_signal(signal.SIGTERM)
-    _, errors = demo.communicate(timeout=30)
+    _, errors = demo.communicate(timeout=120)
     assert demo.returncode == 0, errors
     assert "latency p50" in errors
     capture = cv2.VideoCapture(str(out))
