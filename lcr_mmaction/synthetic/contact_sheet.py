@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .classes import CLASSES
-from .person import FRAME_HEIGHT, FRAME_WIDTHS
+from .person import DEFAULT_CLUTTER, FRAME_HEIGHT, FRAME_WIDTHS
 from .plan import plan_clip
 from .render import render_clip
 
@@ -23,6 +23,7 @@ def contact_sheet(
     seed: int = 0,
     mean_frames: float = 32,
     example: int = 0,
+    clutter: float = DEFAULT_CLUTTER,
 ) -> np.ndarray:
     """Draw one row of equally spaced frames per class.
 
@@ -34,6 +35,7 @@ def contact_sheet(
         mean_frames: Mean clip length.
         example: Which clip of each class: the same clip as in a data set rendered
             with this seed.
+        clutter: See `make_person`.
 
     Returns:
         `[rows * 102, width, 3]` uint8, blue-green-red.
@@ -46,7 +48,7 @@ def contact_sheet(
     rows = []
     for label in labels:
         index = label + len(CLASSES) * example
-        plan = plan_clip(seed, split, index, mean_frames, len(CLASSES))
+        plan = plan_clip(seed, split, index, mean_frames, len(CLASSES), clutter)
         clip = render_clip(label, plan.make_person(), plan.rng(), plan.num_frames)
         row = np.zeros((FRAME_HEIGHT + 2, _LABEL_WIDTH + columns * _CELL, 3), np.uint8)
         text = f"{label} {CLASSES[label]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .folder import claim_folder, remove_parts
 from .jobs import run_jobs
-from .person import SPLITS
+from .person import DEFAULT_CLUTTER, SPLITS
 from .plan import MAX_CLIPS, MIN_FRAMES, ClipPlan, plan_clip
 from .render import render_motion
 from .tasks import JesterTask, Task
@@ -28,11 +28,13 @@ class RenderSettings:
         seed: Seed of the whole data set, >= 0.
         mean_frames: Mean length of a gesture in frames.
         format: `frames` (JPEG folders) or `videos` (mp4).
+        clutter: How much of a picture has nothing to do with the gesture, 0 to 1.
     """
 
     seed: int = 0
     mean_frames: float = 32
     format: str = "frames"
+    clutter: float = DEFAULT_CLUTTER
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -43,6 +45,8 @@ class RenderSettings:
             )
         if self.format not in FORMATS:
             raise ValueError(f"format = {self.format!r}: expected one of {FORMATS}")
+        if not 0 <= self.clutter <= 1:
+            raise ValueError(f"clutter = {self.clutter}: expected 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ def render_dataset(
         settings.seed,
         mean_frames=settings.mean_frames,
         num_classes=len(task.classes),
+        clutter=settings.clutter,
     )
     plans = {
         split: [plan(split, index) for index in range(size)]

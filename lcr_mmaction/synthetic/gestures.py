@@ -87,7 +87,9 @@ def perform(
         phases = Phases(steady, steady, progress, (0, num_frames))
     else:
         phases = draw_phases(rng, num_frames, person.tempo, whole)
-    active = _act(label, phases.progress, rng, person)
+    # A mirrored hand must reach the head where the drawing will have it.
+    actor = person.mirrored() if mirrored else person
+    active = _act(label, phases.progress, rng, actor)
     motion = _rise_and_fall(active, phases, rng, person)
     if mirrored:
         motion.mirror[:] = -1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ SPLITS: tuple[str, ...] = ("train", "validation")
 # Enough people that a model must learn the gesture rather than the person.
 PEOPLE: dict[str, int] = {"train": 1200, "validation": 200}
 FRAME_HEIGHT = 100
+DEFAULT_CLUTTER = 0.5
 # Jester's clips are 100 pixels high and of several widths.
 FRAME_WIDTHS: tuple[int, ...] = (132, 136, 140, 144, 150, 156, 160, 170, 176)
 
@@ -44,6 +45,7 @@ class Person:
     head: tuple[float, float, float, float]
     shoulders: tuple[float, float]
     room_seed: int
+    clutter: float
     light: tuple[float, float]
     gain: float
     noise: float
@@ -60,17 +62,27 @@ class Person:
         """Half the picture's width in picture heights."""
         return self.width / (2 * FRAME_HEIGHT)
 
+    def mirrored(self) -> Person:
+        """The person as seen in a mirror, for what the hand does near the head."""
+        across, *rest = self.head
+        return replace(self, head=(-across, *rest))
 
-def make_person(split: str, number: int, seed: int) -> Person:
+
+def make_person(
+    split: str, number: int, seed: int, clutter: float = DEFAULT_CLUTTER
+) -> Person:
     """Draw person `number` of a split; the splits share nobody.
 
     Args:
         split: `train` or `validation`.
         number: Which person, 0 <= number < `PEOPLE[split]`.
         seed: Seed of the whole data set.
+        clutter: How much of a picture has nothing to do with the gesture, 0 to 1:
+            texture, furniture and sliding of the room, a body in view, uneven light,
+            noise, shake.
 
     Raises:
-        ValueError: The split is unknown or the number out of range.
+        ValueError: The split is unknown, or the number or clutter out of range.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: expected one of {SPLITS}")
@@ -78,6 +90,8 @@ def make_person(split: str, number: int, seed: int) -> Person:
         raise ValueError(
             f"person {number} is out of range: {split} has {PEOPLE[split]} people"
         )
+    if not 0 <= clutter <= 1:
+        raise ValueError(f"clutter = {clutter}: expected 0 to 1")
     rng = np.random.default_rng([seed, 1, SPLITS.index(split), number])
     tone = rng.beta(1.1, 1.3)
     skin = _LIGHT_SKIN + tone * (_DARK_SKIN - _LIGHT_SKIN)
@@ -98,7 +112,7 @@ def make_person(split: str, number: int, seed: int) -> Person:
         sleeve_reach=rng.uniform(0.12, 0.75),
         sleeve_width=rng.uniform(1.15, 1.6),
         hair=rng.uniform(10, 110) * np.array([0.7, 0.85, 1.0]),
-        shows_body=bool(rng.random() < 0.85),
+        shows_body=bool(rng.random() < min(1.7 * clutter, 0.95)),
         head=(
             rng.uniform(-0.15, 0.15),
             rng.uniform(-0.30, -0.12),
@@ -107,11 +121,12 @@ def make_person(split: str, number: int, seed: int) -> Person:
         ),
         shoulders=(rng.uniform(0.26, 0.42), rng.uniform(0.12, 0.26)),
         room_seed=int(rng.integers(2**31)),
-        light=(rng.uniform(-0.45, 0.45), rng.uniform(-0.35, 0.35)),
+        clutter=clutter,
+        light=(rng.uniform(-0.9, 0.9) * clutter, rng.uniform(-0.7, 0.7) * clutter),
         gain=rng.uniform(0.75, 1.15),
-        noise=rng.uniform(1.0, 5.0),
+        noise=1.0 + rng.uniform(0.0, 8.0) * clutter,
         blur=rng.uniform(0.0, 0.9),
-        jitter=rng.choice([0.0, 0.0015, 0.004]) * rng.uniform(0.5, 1.5),
+        jitter=rng.choice([0.0, 0.003, 0.008]) * rng.uniform(0.5, 1.5) * clutter,
         pose_habit=rng.normal(0, 4.0, POSE_SIZE),
         tilt_habit=rng.normal(0, 6.0),
         amplitude=rng.uniform(0.85, 1.15),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .person import PEOPLE, SPLITS, Person, make_person
+from .person import DEFAULT_CLUTTER, PEOPLE, SPLITS, Person, make_person
 
 MIN_FRAMES = 8
 # Clip numbers of the two splits never meet, however many clips are rendered.
@@ -16,7 +16,7 @@ MAX_CLIPS = FIRST_ID["validation"] - FIRST_ID["train"]
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """One clip; a function of data set seed, split and index alone."""
+    """One clip; a function of the data set's settings, split and index alone."""
 
     clip_id: int
     split: str
@@ -25,10 +25,11 @@ class ClipPlan:
     person: int
     num_frames: int
     seed: int
+    clutter: float
 
     def make_person(self) -> Person:
         """The person who performs."""
-        return make_person(self.split, self.person, self.seed)
+        return make_person(self.split, self.person, self.seed, self.clutter)
 
     def rng(self) -> np.random.Generator:
         """A fresh source of the clip's randomness."""
@@ -37,7 +38,12 @@ class ClipPlan:
 
 
 def plan_clip(
-    seed: int, split: str, index: int, mean_frames: float, num_classes: int
+    seed: int,
+    split: str,
+    index: int,
+    mean_frames: float,
+    num_classes: int,
+    clutter: float = DEFAULT_CLUTTER,
 ) -> ClipPlan:
     """Decide label, person and length of clip `index` of a split.
 
@@ -49,6 +55,7 @@ def plan_clip(
         index: Position in the split, from 0.
         mean_frames: Mean gesture length; lengths vary by a quarter either way.
         num_classes: How many labels go round.
+        clutter: See `make_person`.
     """
     rng = np.random.default_rng([seed, 2, SPLITS.index(split), index])
     frames = round(mean_frames * rng.uniform(0.75, 1.25))
@@ -60,4 +67,5 @@ def plan_clip(
         person=int(rng.integers(PEOPLE[split])),
         num_frames=max(MIN_FRAMES, frames),
         seed=seed,
+        clutter=clutter,
     )

@@ -77,7 +77,7 @@ def _scratch_head(
     x, y, across, _ = person.head
     rub = np.sin(2 * np.pi * (rng.uniform(1.5, 3.5) * progress + rng.random()))
     high = rng.uniform(-0.14, 0.06)
-    centre = stack(x - across * 0.9 + 0.02 * rub, y + high + 0.03 * rub, 1.12)
+    centre = stack(x - across * 0.5 + 0.02 * rub, y + high + 0.03 * rub, 1.12)
     pose = still(poses.CLAW, progress) + 12 * rub[:, None] * (np.arange(18) < 12)
     tilt = rng.uniform(25, 55) + 0 * rub
     return Active(centre, stack(tilt, 0.0, rng.uniform(100, 180), 0.0), pose, 0.7)
@@ -86,12 +86,12 @@ def _scratch_head(
 def _point(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     sway = wander(rng, len(progress), 2)
     angles = stack(
-        rng.uniform(-40, 80) + 8 * sway[:, 0],
-        rng.uniform(0, 60),
+        rng.uniform(-20, 60) + 8 * sway[:, 0],
+        rng.uniform(55, 85) + 8 * sway[:, 1],
         rng.normal(0, 20),
         0.0,
     )
-    centre = _place(rng, progress) + 0.015 * sway[:, [0, 1, 1]]
+    centre = _place(rng, progress) + 0.03 * sway[:, [0, 1, 1]]
     return Active(centre, angles, still(poses.POINT, progress))
 
 
@@ -116,7 +116,7 @@ def _leave(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Ac
 
 def _fidget(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     sway = wander(rng, len(progress), 6)
-    size = rng.uniform(0.04, 0.13)
+    size = rng.uniform(0.10, 0.18)
     centre = _place(rng, progress) + size * sway[:, :3] * [1.0, 0.8, 0.5]
     angles = stack(*(25 * sway[:, 3:6].T), 0.0)
     angles[:, 0] += rng.uniform(-30, 60)
@@ -125,14 +125,17 @@ def _fidget(progress: np.ndarray, rng: np.random.Generator, person: Person) -> A
     return Active(centre, angles, still(pose, progress))
 
 
+# With how likely each is: a pointing hand at rest is much like a thumb, so it is rare.
 _OTHER_THINGS = (_scratch_head, _point, _drink, _leave, _fidget)
+_HOW_OFTEN = (0.25, 0.1, 0.15, 0.25, 0.25)
 
 
 def do_other_things(
     progress: np.ndarray, rng: np.random.Generator, person: Person
 ) -> Active:
     """Scratch the head, point, drink, leave the picture, move about."""
-    return _OTHER_THINGS[rng.integers(len(_OTHER_THINGS))](progress, rng, person)
+    thing = rng.choice(len(_OTHER_THINGS), p=_HOW_OFTEN)
+    return _OTHER_THINGS[thing](progress, rng, person)
 
 
 def rest(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:

@@ -30,18 +30,20 @@ def make_room(person: Person) -> np.ndarray:
     # Rooms of the very brightness of the skin would hide the hand.
     level += np.sign(level - person.skin.mean()) * 25
     base = np.clip(level, 25, 235) + rng.normal(0, 12, 3)
+    clutter = person.clutter
 
     def texture(rows: int, strength: float) -> np.ndarray:
         small = rng.normal(0, strength, (rows, int(rows * 1.5), 3)).astype(np.float32)
         small += rng.normal(0, strength, (*small.shape[:2], 1)).astype(np.float32)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    room = texture(5, rng.uniform(3, 10)) + texture(26, rng.uniform(1, 5))
+    room = texture(5, rng.uniform(6, 20) * clutter)
+    room += texture(26, rng.uniform(2, 10) * clutter)
     room += base.astype(np.float32)
-    for _ in range(rng.integers(0, 6)):
+    for _ in range(rng.integers(0, 2 + round(8 * clutter))):
         left, top = rng.integers(0, width), rng.integers(0, height)
         size = rng.integers(8, 70, 2)
-        colour = np.clip(base + rng.normal(0, 22, 3), 5, 250).tolist()
+        colour = np.clip(base + rng.normal(0, 44 * clutter, 3), 5, 250).tolist()
         thickness = -1 if rng.random() < 0.7 else int(rng.integers(1, 4))
         corner = (int(left + size[0]), int(top + size[1]))
         if rng.random() < 0.75:
@@ -101,7 +103,7 @@ class Scene:
 
     def _pan(self, rng: np.random.Generator, num_frames: int) -> np.ndarray:
         """Shift of the room `[T, 2]` in pixels; some rooms slide to and fro."""
-        speed = rng.normal(0, 0.3, 2) * (rng.random() < 0.35)
+        speed = rng.normal(0, 0.6, 2) * self.person.clutter * (rng.random() < 0.35)
         time = np.arange(num_frames)[:, None]
         start = rng.uniform(0, 2 * np.pi, 2)
         slide = 12.0 * np.sin(start + speed / 12.0 * time)

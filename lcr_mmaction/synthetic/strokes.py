@@ -146,12 +146,12 @@ def push_two_fingers(
 
 
 def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
-    """A half-open hand circles, its upper half towards the camera.
+    """A hand circles, its upper half towards the camera, and turns as it goes.
 
-    The circle stands upright along the line of sight: what a frame shows is height
-    and size, and the hand tips over in front and back again behind.
+    The circle stands upright along the line of sight: what frames show is height and
+    size. The hand opens and tips over in front and closes on its way back.
     """
-    turns = rng.uniform(0.9, 1.3)
+    turns = rng.uniform(1.1, 1.6)
     angle = 2 * np.pi * (turns * (progress - 0.5) + rng.random())
     radius = rng.uniform(0.15, 0.20) * person.amplitude
     up, near = np.cos(angle), np.sin(angle)
@@ -159,9 +159,10 @@ def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Acti
     x = rng.normal(0.02, 0.06) + rng.uniform(0.02, 0.07) * near
     z = rng.normal(1.0, 0.05) - rng.uniform(0.26, 0.34) * near
     tilt = rng.uniform(50, 75) - rng.uniform(5, 20) * up
-    pitch = rng.normal(10, 6) + rng.uniform(35, 50) * near
-    angles = stack(tilt, pitch, rng.normal(0, 12), 0.0)
-    return Active(stack(x, y, z), angles, still(poses.RELAXED * 0.8, up))
+    pitch = rng.normal(10, 6) + rng.uniform(20, 35) * near
+    yaw = rng.normal(0, 10) - rng.uniform(20, 35) * near
+    pose = blend(poses.FIST, poses.SPREAD, 0.5 + 0.45 * near)
+    return Active(stack(x, y, z), stack(tilt, pitch, yaw, 0.0), pose)
 
 
 def turn(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:

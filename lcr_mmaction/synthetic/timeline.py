@@ -13,7 +13,7 @@ from .classes import CLASSES, NO_GESTURE
 from .folder import claim_folder, remove_parts
 from .jobs import run_jobs
 from .motion import Motion
-from .person import PEOPLE, SPLITS, Person, make_person
+from .person import DEFAULT_CLUTTER, PEOPLE, SPLITS, Person, make_person
 from .plan import MIN_FRAMES
 from .render import iter_frames
 from .sequence import Event, draw_sequence
@@ -32,6 +32,7 @@ class StreamSettings:
         gestures: Gestures per video.
         mean_frames: Mean length of a gesture from rest to rest, in frames.
         mean_gap: Mean idle time between gestures, in frames.
+        clutter: How much of a picture has nothing to do with the gesture, 0 to 1.
     """
 
     seed: int = 0
@@ -39,6 +40,7 @@ class StreamSettings:
     gestures: int = 10
     mean_frames: float = 32
     mean_gap: float = 18
+    clutter: float = DEFAULT_CLUTTER
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -52,6 +54,8 @@ class StreamSettings:
                 f"mean_frames = {self.mean_frames}, mean_gap = {self.mean_gap}: "
                 f"expected at least {MIN_FRAMES} and 2"
             )
+        if not 0 <= self.clutter <= 1:
+            raise ValueError(f"clutter = {self.clutter}: expected 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def draw_stream(settings: StreamSettings, index: int) -> Stream:
     key = [settings.seed, 4, SPLITS.index(settings.split), index]
     rng = np.random.default_rng(key)
     number = int(rng.integers(PEOPLE[settings.split]))
-    person = make_person(settings.split, number, settings.seed)
+    person = make_person(settings.split, number, settings.seed, settings.clutter)
     rounds = -(-settings.gestures // len(_GESTURES))
     order = np.concatenate([rng.permutation(_GESTURES) for _ in range(rounds)])
     labels = order[: settings.gestures].tolist()

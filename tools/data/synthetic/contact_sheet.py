@@ -10,7 +10,7 @@ import cv2
 
 from lcr_mmaction.synthetic.classes import CLASSES
 from lcr_mmaction.synthetic.contact_sheet import contact_sheet
-from lcr_mmaction.synthetic.person import SPLITS
+from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER, SPLITS
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +32,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--example", type=int, default=0, help="which clip of each class, from 0"
     )
+    parser.add_argument(
+        "--clutter",
+        type=float,
+        default=DEFAULT_CLUTTER,
+        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
+    )
     args = parser.parse_args()
     for label in args.classes:
         if not 0 <= label < len(CLASSES):
@@ -50,6 +56,7 @@ def main() -> None:
             args.seed,
             args.mean_frames,
             args.example,
+            args.clutter,
         )
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         written = cv2.imwrite(args.out, sheet)

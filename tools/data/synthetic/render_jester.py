@@ -7,6 +7,7 @@ import os
 import sys
 
 from lcr_mmaction.synthetic.dataset import FORMATS, RenderSettings, render_dataset
+from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,6 +24,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--mean-frames", type=float, default=32, help="mean clip length"
     )
+    parser.add_argument(
+        "--clutter",
+        type=float,
+        default=DEFAULT_CLUTTER,
+        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -30,7 +37,9 @@ def main() -> None:
     """Render, or say in one line why not."""
     args = parse_args()
     try:
-        settings = RenderSettings(args.seed, args.mean_frames, args.format)
+        settings = RenderSettings(
+            args.seed, args.mean_frames, args.format, args.clutter
+        )
         sizes = (args.train, args.val)
         rendered = render_dataset(args.out, sizes, settings, args.workers)
     except (ValueError, OSError) as error:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from lcr_mmaction.synthetic.dataset import FORMATS, RenderSettings, render_dataset
+from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER
 from lcr_mmaction.synthetic.tasks import OrderedTask
 
 
@@ -30,6 +31,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--mean-frames", type=float, default=18, help="mean length of one gesture"
     )
+    parser.add_argument(
+        "--clutter",
+        type=float,
+        default=DEFAULT_CLUTTER,
+        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -38,7 +45,9 @@ def main() -> None:
     args = parse_args()
     try:
         task = OrderedTask(args.steps, args.gap)
-        settings = RenderSettings(args.seed, args.mean_frames, args.format)
+        settings = RenderSettings(
+            args.seed, args.mean_frames, args.format, args.clutter
+        )
         sizes = (args.train, args.val)
         rendered = render_dataset(args.out, sizes, settings, args.workers, task)
     except (ValueError, OSError) as error:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from lcr_mmaction.synthetic.person import SPLITS
+from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER, SPLITS
 from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
 
 
@@ -29,6 +29,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes"
     )
+    parser.add_argument(
+        "--clutter",
+        type=float,
+        default=DEFAULT_CLUTTER,
+        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -37,7 +43,12 @@ def main() -> None:
     args = parse_args()
     try:
         settings = StreamSettings(
-            args.seed, args.split, args.gestures, args.mean_frames, args.mean_gap
+            args.seed,
+            args.split,
+            args.gestures,
+            args.mean_frames,
+            args.mean_gap,
+            args.clutter,
         )
         paths = render_streams(args.out, args.videos, settings, args.workers)
     except (ValueError, OSError) as error:
