@@ -24,16 +24,20 @@ def map_state(function: Callable[..., Tensor], *states: LCRState) -> LCRState:
         *states: At least one; all with the same number of blocks.
     """
     frame = function(*(state.frame for state in states))
+    maps = tuple(
+        function(*same) for same in zip(*(state.maps for state in states), strict=True)
+    )
     blocks = tuple(
         BlockState(*(function(*tensors) for tensors in zip(*same, strict=True)))
         for same in zip(*(state.blocks for state in states), strict=True)
     )
-    return LCRState(frame, blocks)
+    return LCRState(frame, maps, blocks)
 
 
 def state_tensors(state: LCRState) -> dict[str, Tensor]:
-    """Name every tensor: ``frame``, ``blocks.0.hidden``, ``blocks.0.memory``..."""
+    """Name every tensor: ``frame``, ``maps.0``..., ``blocks.0.hidden``..."""
     tensors = {"frame": state.frame}
+    tensors |= {f"maps.{i}": tensor for i, tensor in enumerate(state.maps)}
     for i, block in enumerate(state.blocks):
         for name, tensor in block._asdict().items():
             tensors[f"blocks.{i}.{name}"] = tensor
@@ -47,7 +51,9 @@ def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
         ValueError: A tensor is missing or has an unknown name.
     """
     depth = sum(name.endswith(".hidden") for name in tensors)
-    wanted = {"frame"} | {
+    num_maps = sum(name.startswith("maps.") for name in tensors)
+    wanted = {"frame"} | {f"maps.{i}" for i in range(num_maps)}
+    wanted |= {
         f"blocks.{i}.{field}" for i in range(depth) for field in BlockState._fields
     }
     if set(tensors) != wanted:
@@ -59,7 +65,8 @@ def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
         BlockState(*(tensors[f"blocks.{i}.{field}"] for field in BlockState._fields))
         for i in range(depth)
     )
-    return LCRState(tensors["frame"], blocks)
+    maps = tuple(tensors[f"maps.{i}"] for i in range(num_maps))
+    return LCRState(tensors["frame"], maps, blocks)
 
 
 def save_state(state: LCRState, path: str | Path) -> None:

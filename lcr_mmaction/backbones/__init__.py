@@ -2,4 +2,4 @@
 
 from .lcr import LCRBackbone, LCRState
 
-__all__ = ['LCRBackbone', 'LCRState']
+__all__ = ["LCRBackbone", "LCRState"]

@@ -17,11 +17,12 @@ from ..layers.edge import GraphEdges
 from ..layers.gate import KEY_VALUE_SOURCES
 from ..layers.mixers import MIXERS
 from ..layers.patch_embed import PATCH_EMBEDS
+from ..layers.positions import FourierPositions
 from ..layers.rope import RotaryEmbedding2D
 from ..layers.token_grid import TokenGrid, find_tube_mask
 from ..layers.token_shift import TOKEN_SHIFTS
 
-READOUTS = ('cls', 'mean', 'cls+mean')
+READOUTS = ("cls", "mean", "cls+mean")
 
 
 class LCRState(NamedTuple):
@@ -30,10 +31,12 @@ class LCRState(NamedTuple):
     Attributes:
         frame: The last frame with its edges, which a causal stem looks back at,
             ``[N, 4, H, W]``.
+        maps: What the deeper layers of a causal stem saw at the last frame.
         blocks: State of every block.
     """
 
     frame: Tensor
+    maps: tuple[Tensor, ...]
     blocks: tuple[BlockState, ...]
 
 
@@ -61,6 +64,7 @@ class LCRBackbone(BaseModule):
         readout: ``'cls'`` (class token), ``'mean'`` (mean over patches) or
             ``'cls+mean'`` (their sum).
         rope: Whether receptance and key carry rotary positions.
+        absolute_positions: Whether frame tokens carry their place in the frame.
         zero_init_edge: Whether the embedded edge starts at zero (the paper's
             reading).
         edge_weight: Fixed factor of the embedded edge.
@@ -75,26 +79,27 @@ class LCRBackbone(BaseModule):
     """
 
     arch_zoo: dict[str, dict[str, float]] = {
-        'nano': dict(embed_dims=96, num_layers=4, num_heads=3, mlp_ratio=2.5),
-        'tiny': dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
-        'small': dict(embed_dims=384, num_layers=12, num_heads=6, mlp_ratio=2.5),
-        'base': dict(embed_dims=768, num_layers=12, num_heads=12, mlp_ratio=2.5),
+        "nano": dict(embed_dims=96, num_layers=2, num_heads=3, mlp_ratio=2.5),
+        "tiny": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
+        "small": dict(embed_dims=384, num_layers=12, num_heads=6, mlp_ratio=2.5),
+        "base": dict(embed_dims=768, num_layers=12, num_heads=12, mlp_ratio=2.5),
     }
 
     def __init__(
         self,
-        arch: str | dict = 'tiny',
+        arch: str | dict = "tiny",
         img_size: int | tuple[int, int] = 224,
         patch_size: int = 16,
-        block: str = 'residual',
-        cell: str = 'bounded',
+        block: str = "residual",
+        cell: str = "bounded",
         feedback: bool = True,
-        kv_source: str = 'edge+frame',
-        token_shift: str = 'causal_conv',
-        mixer: str = 'rwkv',
-        patch_embed: str = 'causal_stem',
-        readout: str = 'mean',
+        kv_source: str = "edge+frame",
+        token_shift: str = "causal_conv",
+        mixer: str = "rwkv",
+        patch_embed: str = "causal_stem",
+        readout: str = "mean",
         rope: bool = True,
+        absolute_positions: bool = True,
         zero_init_edge: bool = False,
         edge_weight: float = 1.0,
         drop_path_rate: float = 0.0,
@@ -104,25 +109,25 @@ class LCRBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         for name, value, known in (
-            ('block', block, BLOCKS),
-            ('cell', cell, CELLS),
-            ('kv_source', kv_source, KEY_VALUE_SOURCES),
-            ('token_shift', token_shift, TOKEN_SHIFTS),
-            ('mixer', mixer, MIXERS),
-            ('patch_embed', patch_embed, PATCH_EMBEDS),
-            ('readout', readout, READOUTS),
+            ("block", block, BLOCKS),
+            ("cell", cell, CELLS),
+            ("kv_source", kv_source, KEY_VALUE_SOURCES),
+            ("token_shift", token_shift, TOKEN_SHIFTS),
+            ("mixer", mixer, MIXERS),
+            ("patch_embed", patch_embed, PATCH_EMBEDS),
+            ("readout", readout, READOUTS),
         ):
             if value not in known:
                 raise ValueError(
-                    f'{name}={value!r} is unknown: choose one of {sorted(known)}'
+                    f"{name}={value!r} is unknown: choose one of {sorted(known)}"
                 )
         settings = self._arch_settings(arch)
-        dim, depth = settings['embed_dims'], settings['num_layers']
-        heads = settings['num_heads']
+        dim, depth = settings["embed_dims"], settings["num_layers"]
+        heads = settings["num_heads"]
         if not -1 <= frozen_stages <= depth:
             raise ValueError(
-                f'frozen_stages={frozen_stages} is outside -1..{depth}, the number '
-                'of blocks'
+                f"frozen_stages={frozen_stages} is outside -1..{depth}, the number "
+                "of blocks"
             )
         self.img_size = (img_size, img_size) if isinstance(img_size, int) else img_size
         self.embed_dims = dim
@@ -135,12 +140,13 @@ class LCRBackbone(BaseModule):
 
         self.graph_edges = GraphEdges()
         self.frame_embed = PATCH_EMBEDS[patch_embed](3, dim, patch_size)
-        self.edge_embed = PATCH_EMBEDS['patch'](1, dim, patch_size)
+        self.edge_embed = PATCH_EMBEDS["patch"](1, dim, patch_size)
         if zero_init_edge:
             nn.init.zeros_(self.edge_embed.project.weight)
             nn.init.zeros_(self.edge_embed.project.bias)
         self.rope = RotaryEmbedding2D(dim // heads) if rope else None
-        if 'cls' in readout:
+        self.positions = FourierPositions(dim) if absolute_positions else None
+        if "cls" in readout:
             self.cls_token = nn.Parameter(torch.zeros(dim))
             self.cls_edge = nn.Parameter(torch.zeros(dim))
             nn.init.trunc_normal_(self.cls_token, std=0.02)
@@ -148,7 +154,7 @@ class LCRBackbone(BaseModule):
             BLOCKS[block](
                 dim,
                 heads,
-                settings['mlp_ratio'],
+                settings["mlp_ratio"],
                 cell=cell,
                 token_shift=token_shift,
                 mixer=mixer,
@@ -165,14 +171,14 @@ class LCRBackbone(BaseModule):
         if isinstance(arch, str):
             if arch not in cls.arch_zoo:
                 raise ValueError(
-                    f'arch={arch!r} is unknown: choose one of {sorted(cls.arch_zoo)} '
-                    'or give a dict'
+                    f"arch={arch!r} is unknown: choose one of {sorted(cls.arch_zoo)} "
+                    "or give a dict"
                 )
             arch = cls.arch_zoo[arch]
-        missing = set(cls.arch_zoo['tiny']) - set(arch)
+        missing = set(cls.arch_zoo["tiny"]) - set(arch)
         if missing:
-            raise ValueError(f'arch lacks {sorted(missing)}: {arch}')
-        if arch['embed_dims'] % arch['num_heads']:
+            raise ValueError(f"arch lacks {sorted(missing)}: {arch}")
+        if arch["embed_dims"] % arch["num_heads"]:
             raise ValueError(
                 f"embed_dims={arch['embed_dims']} is not divisible by "
                 f"num_heads={arch['num_heads']}"
@@ -182,7 +188,7 @@ class LCRBackbone(BaseModule):
     @property
     def num_prefix(self) -> int:
         """Class tokens before the patch tokens."""
-        return int('cls' in self.readout)
+        return int("cls" in self.readout)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Read clips.
@@ -199,7 +205,7 @@ class LCRBackbone(BaseModule):
         Raises:
             ValueError: The shape does not fit.
         """
-        self._check(clips.shape, 5, '[N, C, T, H, W]')
+        self._check(clips.shape, 5, "[N, C, T, H, W]")
         keep = find_tube_mask(clips, self.patch_size)
         if keep is not None:
             clips = torch.where(torch.isneginf(clips), 0.0, clips)
@@ -223,7 +229,7 @@ class LCRBackbone(BaseModule):
         """
         size = self.img_size if img_size is None else img_size
         frame = next(self.parameters()).new_zeros(batch_size, 4, *size)
-        self._check(frame.shape, 4, '[N, C, H, W]')
+        self._check(frame.shape, 4, "[N, C, H, W]")
         height, width = (side // self.patch_size for side in size)
         return self._zero_state(frame, TokenGrid(height, width))
 
@@ -241,13 +247,13 @@ class LCRBackbone(BaseModule):
         Raises:
             ValueError: The shape does not fit, or not to the state.
         """
-        self._check(frame.shape, 4, '[N, C, H, W]')
+        self._check(frame.shape, 4, "[N, C, H, W]")
         expected = (state.frame.shape[0], *state.frame.shape[-2:])
         if (frame.shape[0], *frame.shape[-2:]) != expected:
             raise ValueError(
-                f'frame {tuple(frame.shape)} does not fit a state for (N, H, W) = '
-                f'{expected}: call init_state({frame.shape[0]}, '
-                f'{tuple(frame.shape[-2:])})'
+                f"frame {tuple(frame.shape)} does not fit a state for (N, H, W) = "
+                f"{expected}: call init_state({frame.shape[0]}, "
+                f"{tuple(frame.shape[-2:])})"
             )
         height, width = (side // self.patch_size for side in frame.shape[-2:])
         grid = TokenGrid(height, width)
@@ -261,9 +267,11 @@ class LCRBackbone(BaseModule):
         if frames.shape[2] == 3:
             frames = torch.cat([frames, self.graph_edges(frames)], dim=2)
         rgb, edge = frames.split([3, 1], dim=2)
-        tokens = grid.select(self.frame_embed(rgb, state.frame[:, :3]))
-        edges = grid.select(self.edge_embed(edge, state.frame[:, 3:]))
-        edges = edges * self.edge_weight
+        tokens, maps = self.frame_embed(rgb, (state.frame[:, :3], *state.maps))
+        edges, _ = self.edge_embed(edge, ())
+        if self.positions is not None:
+            tokens = tokens + self.positions(grid)
+        tokens, edges = grid.select(tokens), grid.select(edges) * self.edge_weight
         if self.num_prefix:
             shape = (*tokens.shape[:2], 1, -1)
             tokens = torch.cat([self.cls_token.expand(shape), tokens], dim=2)
@@ -281,13 +289,13 @@ class LCRBackbone(BaseModule):
                 tokens, memory, last = block(tokens, edges, before, context)
             after.append(last)
         features = torch.cat([self._read(tokens), self._read(memory)], dim=-1)
-        return features, LCRState(frames[:, -1], tuple(after))
+        return features, LCRState(frames[:, -1], maps, tuple(after))
 
     def _read(self, tokens: Tensor) -> Tensor:
         """Summarise ``[N, T, L, C]`` as ``[N, T, C]``."""
-        if self.readout == 'mean':
+        if self.readout == "mean":
             return tokens.mean(dim=2)
-        if self.readout == 'cls':
+        if self.readout == "cls":
             return tokens[:, :, 0]
         return tokens[:, :, 0] + tokens[:, :, 1:].mean(dim=2)
 
@@ -298,21 +306,22 @@ class LCRBackbone(BaseModule):
         patch_zeros = zeros[:, self.num_prefix :]
         block = BlockState(zeros, zeros, patch_zeros)
         picture = frame.new_zeros(n, 4, *frame.shape[-2:])
-        return LCRState(picture, (block,) * len(self.blocks))
+        maps = self.frame_embed.blank_maps(picture[:, :3])
+        return LCRState(picture, maps, (block,) * len(self.blocks))
 
     def _check(self, shape: torch.Size, dims: int, layout: str) -> None:
         if len(shape) != dims:
-            raise ValueError(f'expected {layout}, got shape {tuple(shape)}')
+            raise ValueError(f"expected {layout}, got shape {tuple(shape)}")
         if shape[1] not in (3, 4):
             raise ValueError(
-                f'expected 3 channels (RGB) or 4 (RGB and edge), got {shape[1]}: '
-                'check EdgeExtract in the pipeline'
+                f"expected 3 channels (RGB) or 4 (RGB and edge), got {shape[1]}: "
+                "check EdgeExtract in the pipeline"
             )
         height, width = shape[-2:]
         if height % self.patch_size or width % self.patch_size:
             raise ValueError(
-                f'frames of {height}x{width} pixels cannot be cut into patches of '
-                f'{self.patch_size}: resize or crop to multiples of {self.patch_size}'
+                f"frames of {height}x{width} pixels cannot be cut into patches of "
+                f"{self.patch_size}: resize or crop to multiples of {self.patch_size}"
             )
 
     def _freeze_stages(self) -> None:

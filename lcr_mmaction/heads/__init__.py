@@ -2,4 +2,4 @@
 
 from .lcr_head import LCRHead
 
-__all__ = ['LCRHead']
+__all__ = ["LCRHead"]

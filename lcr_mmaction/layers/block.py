@@ -215,4 +215,4 @@ class PlainLCRBlock(LCRBlock):
         return hidden + self.drop_path(mixed)
 
 
-BLOCKS: dict[str, type[LCRBlock]] = {'residual': LCRBlock, 'plain': PlainLCRBlock}
+BLOCKS: dict[str, type[LCRBlock]] = {"residual": LCRBlock, "plain": PlainLCRBlock}

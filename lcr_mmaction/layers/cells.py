@@ -59,9 +59,7 @@ class BoundedCell(PaperCell):
             ``1 / (1 - sigmoid(min))`` to ``1 / (1 - sigmoid(max))`` frames.
     """
 
-    def __init__(
-        self, dim: int, init_bias: tuple[float, float] = (0.0, 3.0)
-    ) -> None:
+    def __init__(self, dim: int, init_bias: tuple[float, float] = (0.0, 3.0)) -> None:
         super().__init__(dim)
         self.scale = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.linspace(*init_bias, dim))
@@ -91,7 +89,7 @@ class NoRecurrence(PaperCell):
 
 
 CELLS: dict[str, type[PaperCell]] = {
-    'paper': PaperCell,
-    'bounded': BoundedCell,
-    'none': NoRecurrence,
+    "paper": PaperCell,
+    "bounded": BoundedCell,
+    "none": NoRecurrence,
 }

@@ -20,7 +20,7 @@ class GraphEdges(nn.Module):
         super().__init__()
         sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
         kernel = torch.stack([sobel, sobel.t()]).unsqueeze(1)
-        self.register_buffer('kernel', kernel, persistent=False)
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Find edges.
@@ -32,7 +32,7 @@ class GraphEdges(nn.Module):
             ``[N, T, 1, H, W]`` in ``[0, 1]``.
         """
         grey = frames.flatten(0, 1).mean(dim=1, keepdim=True)
-        gradient = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode='replicate'), self.kernel)
+        gradient = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), self.kernel)
         magnitude = gradient.square().sum(dim=1, keepdim=True).add(1e-12).sqrt()
         scale = 4 * magnitude.mean(dim=(2, 3), keepdim=True) + 1e-6
         return (magnitude / scale).clamp(max=1).unflatten(0, frames.shape[:2])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .mixers import MIXERS
 from .rope import rotate
 
-KEY_VALUE_SOURCES = ('edge', 'edge+frame')
+KEY_VALUE_SOURCES = ("edge", "edge+frame")
 
 
 class GateInputs(NamedTuple):
@@ -51,12 +51,10 @@ class CrossRWKVGate(nn.Module):
         kv_source: ``'edge'`` or ``'edge+frame'``.
     """
 
-    def __init__(
-        self, dim: int, num_heads: int, mixer: str, kv_source: str
-    ) -> None:
+    def __init__(self, dim: int, num_heads: int, mixer: str, kv_source: str) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.with_frame = kv_source == 'edge+frame'
+        self.with_frame = kv_source == "edge+frame"
         self.receptance_gate = nn.Linear(dim, 2 * dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.mixer = MIXERS[mixer](dim, num_heads, dim // num_heads)

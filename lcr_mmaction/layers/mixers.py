@@ -57,9 +57,7 @@ class DynamicBiWKVMixer(BiWKVMixer):
         rank: Rank of the projection.
     """
 
-    def __init__(
-        self, dim: int, num_heads: int, head_dim: int, rank: int = 16
-    ) -> None:
+    def __init__(self, dim: int, num_heads: int, head_dim: int, rank: int = 16) -> None:
         super().__init__(dim, num_heads, head_dim)
         self.down = nn.Linear(dim, rank, bias=False)
         self.up = nn.Linear(rank, num_heads * head_dim, bias=False)
@@ -103,8 +101,8 @@ class NoMixer(SoftmaxMixer):
 
 
 MIXERS: dict[str, type[nn.Module]] = {
-    'rwkv': BiWKVMixer,
-    'rwkv_dynamic': DynamicBiWKVMixer,
-    'attention': SoftmaxMixer,
-    'none': NoMixer,
+    "rwkv": BiWKVMixer,
+    "rwkv_dynamic": DynamicBiWKVMixer,
+    "attention": SoftmaxMixer,
+    "none": NoMixer,
 }

@@ -26,12 +26,12 @@ class RotaryEmbedding2D(nn.Module):
         super().__init__()
         if head_dim % 4:
             raise ValueError(
-                f'RoPE over rows and columns needs a head size that is a multiple '
-                f'of 4, got {head_dim}: change embed_dims or num_heads'
+                f"RoPE over rows and columns needs a head size that is a multiple "
+                f"of 4, got {head_dim}: change embed_dims or num_heads"
             )
         bands = head_dim // 4
         frequency = base ** (-torch.arange(bands, dtype=torch.float32) / bands)
-        self.register_buffer('frequency', frequency, persistent=False)
+        self.register_buffer("frequency", frequency, persistent=False)
 
     def angles(self, grid: TokenGrid, num_prefix: int) -> Tensor:
         """Angles of every token.
@@ -69,6 +69,4 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
         angles = angles.unsqueeze(1)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x.chunk(2, dim=-1)
-    return torch.cat(
-        [first * cos - second * sin, first * sin + second * cos], dim=-1
-    )
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

@@ -97,7 +97,7 @@ def find_tube_mask(clip: Tensor, patch_size: int) -> Tensor | None:
     num_keep = int((~masked).sum(dim=1).min())
     if num_keep == 0:
         raise ValueError(
-            'every patch of a clip is masked: lower mask_ratio of TubeMask'
+            "every patch of a clip is masked: lower mask_ratio of TubeMask"
         )
     # A stable sort puts visible patches (0) before masked ones (1), in order.
     order = masked.to(torch.uint8).argsort(dim=1, stable=True)

@@ -125,7 +125,7 @@ class NoShift(nn.Module):
 
 
 TOKEN_SHIFTS: dict[str, type[nn.Module]] = {
-    'causal_conv': CausalConvShift,
-    'q_shift': QShift,
-    'none': NoShift,
+    "causal_conv": CausalConvShift,
+    "q_shift": QShift,
+    "none": NoShift,
 }

@@ -1,0 +1,63 @@
+# LCR small enough to train on two CPU cores: 8 frames, 64x64, 27 classes.
+_base_ = [
+    "_base_/models/lcr_nano.py",
+    "_base_/datasets/jester_rawframes.py",
+    "_base_/schedules/adamw_cosine.py",
+    "_base_/default_runtime.py",
+]
+
+model = dict(cls_head=dict(label_smooth_eps=0.05))
+
+train_pipeline = [
+    dict(type="UniformSample", clip_len=8),
+    dict(type="RawFrameDecode"),
+    dict(
+        type="RandomResizedCrop",
+        area_range=(0.7, 1.0),
+        aspect_ratio_range=(1.2, 1.8),
+    ),
+    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+    dict(type="Flip", flip_ratio=0.5, flip_label_map=_base_.flip_label_map),
+    dict(type="EdgeExtract"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+test_pipeline = [
+    dict(type="UniformSample", clip_len=8, test_mode=True),
+    dict(type="RawFrameDecode"),
+    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+    dict(type="EdgeExtract"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+train_dataloader = dict(num_workers=2, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=32, num_workers=2, dataset=dict(pipeline=test_pipeline)
+)
+test_dataloader = dict(
+    batch_size=32, num_workers=2, dataset=dict(pipeline=test_pipeline)
+)
+
+max_epochs = 12
+train_cfg = dict(max_epochs=max_epochs, val_interval=3)
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
+param_scheduler = [
+    dict(
+        type="LinearLR",
+        start_factor=0.01,
+        by_epoch=True,
+        begin=0,
+        end=1,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min_ratio=0.01,
+        by_epoch=True,
+        begin=1,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=16)
+env_cfg = dict(dist_cfg=dict(backend="gloo"))
