@@ -102,7 +102,7 @@ def test_export_runs_without_torch(recognizer, config_file, checkpoint, tmp_path
 
     session = onnxruntime.InferenceSession(out / "step.onnx")
     names = [x.name for x in session.get_inputs()]
-    assert names[:3] == ["input", "frame", "blocks.0.hidden"]
+    assert names[:3] == ["input", "frame", "maps.0"]
     outputs = [x.name for x in session.get_outputs()]
     assert outputs == ["scores", *(f"next.{name}" for name in names[1:])]
 

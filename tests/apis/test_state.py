@@ -66,7 +66,12 @@ def test_loading_something_else_is_refused(tmp_path):
 def test_names_round_trip(backbone):
     state = backbone.init_state(1)
     tensors = state_tensors(state)
-    assert list(tensors)[:3] == ["frame", "blocks.0.hidden", "blocks.0.memory"]
+    assert list(tensors)[:3] == ["frame", "maps.0", "maps.1"]
+    assert list(tensors)[-3:] == [
+        "blocks.1.hidden",
+        "blocks.1.memory",
+        "blocks.1.shifted",
+    ]
     assert_same(state_from_tensors(tensors), state)
 
 
@@ -149,9 +154,13 @@ def test_moved_state_resumes_on_another_device(backbone, clip):
     torch.testing.assert_close(there.cpu(), here, atol=1e-4, rtol=0)
 
 
-def test_size_counts_every_tensor_and_stream(backbone):
+def test_size_counts_every_tensor_and_stream(make_backbone):
+    backbone = make_backbone(readout="cls+mean", patch_embed="patch")
     one, three = backbone.init_state(1), backbone.init_state(3)
     tokens, patches, dim, depth = 17, 16, 16, 2
     expected = 4 * (4 * 32 * 32 + depth * dim * (2 * tokens + patches))
     assert state_bytes(one) == expected
     assert state_bytes(three) == 3 * expected
+    stem = make_backbone(readout="cls+mean").init_state(1)
+    maps = sum(4 * x.numel() for x in stem.maps)
+    assert maps > 0 and state_bytes(stem) == expected + maps
