@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import poses
-from .motion import wander
+from .motion import ease, wander
 from .person import Person
 from .strokes import Active, Stroke, stack, still
 
@@ -16,20 +16,26 @@ def _place(rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
     )
 
 
+def _thumb(
+    progress: np.ndarray, rng: np.random.Generator, yaw: float, side: float
+) -> Active:
+    """A fist with the thumb out, given a push that way; `side` 1 is down."""
+    centre = _place(rng, progress)
+    centre[:, 1] += side * rng.uniform(0.05, 0.12) * (ease(2.5 * progress) - 0.5)
+    angles = stack(rng.normal(0, 8) + 0 * progress, rng.normal(0, 8), yaw, 90.0 * side)
+    return Active(centre, angles, still(poses.THUMB, progress), 0.35)
+
+
 def thumb_up(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     """A fist with the thumb up."""
-    yaw = rng.uniform(135, 185)
-    angles = stack(rng.normal(0, 9) + 0 * progress, rng.normal(0, 8), yaw, -90.0)
-    return Active(_place(rng, progress), angles, still(poses.THUMB, progress), 0.35)
+    return _thumb(progress, rng, rng.uniform(140, 185), -1.0)
 
 
 def thumb_down(
     progress: np.ndarray, rng: np.random.Generator, person: Person
 ) -> Active:
     """A fist with the thumb down."""
-    yaw = rng.uniform(-25, 40)
-    angles = stack(rng.normal(0, 9) + 0 * progress, rng.normal(0, 8), yaw, 90.0)
-    return Active(_place(rng, progress), angles, still(poses.THUMB, progress), 0.35)
+    return _thumb(progress, rng, rng.uniform(-25, 30), 1.0)
 
 
 def shake(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:

@@ -134,15 +134,14 @@ def _push(
 
 def push_hand(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
     """An open palm moves from the person towards the camera."""
-    pose = poses.FLAT if rng.random() < 0.5 else poses.SPREAD
-    return _push(progress, rng, person, pose, rng.normal(5, 8))
+    return _push(progress, rng, person, poses.SPREAD, rng.normal(3, 6))
 
 
 def push_two_fingers(
     progress: np.ndarray, rng: np.random.Generator, person: Person
 ) -> Active:
     """Two stretched fingers move from the person towards the camera."""
-    return _push(progress, rng, person, poses.TWO_FINGERS, rng.normal(18, 10))
+    return _push(progress, rng, person, poses.TWO_FINGERS, rng.normal(9, 6))
 
 
 def roll(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
