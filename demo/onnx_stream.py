@@ -44,14 +44,16 @@ def main():
     about = session.get_modelmeta().custom_metadata_map
     labels, transforms = json.loads(about["labels"]), json.loads(about["transforms"])
     state = {x.name: np.zeros(x.shape, np.float32) for x in session.get_inputs()[1:]}
+    keep, total, weight = json.loads(about["average"]), 0.0, 0.0
     source = int(sys.argv[2]) if sys.argv[2].isdigit() else sys.argv[2]
     capture = cv2.VideoCapture(source)
     while (read := capture.read())[0]:
         frame = prepare(read[1], transforms)
-        scores, *after = session.run(None, {"input": frame[None], **state})
+        logits, *after = session.run(None, {"input": frame[None], **state})
         state = dict(zip(state, after, strict=True))
-        best = int(scores[0].argmax())
-        print(f"{labels[best]}\t{scores[0][best]:.6f}")
+        total, weight = keep * total + logits[0], keep * weight + 1
+        scores = np.exp(total / weight - np.logaddexp.reduce(total / weight))
+        print(f"{labels[scores.argmax()]}\t{scores.max():.6f}")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class ClipGraph(nn.Module):
 
 
 class StepGraph(ClipGraph):
-    """One frame and the state in, probabilities and the next state out.
+    """One frame and the state in, that frame's logits and the next state out.
 
     Args:
         model: As for ClipGraph.
@@ -88,19 +88,19 @@ class StepGraph(ClipGraph):
         """Read a frame ``[N, H, W, C]`` uint8 of every stream.
 
         Returns:
-            Probabilities ``[N, num_classes]``, then the state's tensors.
+            Logits ``[N, num_classes]``, then the state's tensors.
         """
         before = state_from_tensors(dict(zip(self.state_names, state, strict=True)))
         inputs = self.normalise(frame).permute(0, 3, 1, 2)
         feature, after = self.backbone.step(inputs, before)
-        scores = self.head(feature).softmax(dim=-1)
+        logits = self.head(feature)
         # A graph's outputs must not be its inputs: what the options leave
         # unchanged is copied.
         changed = [
             y.clone() if y is x else y
             for x, y in zip(state, state_tensors(after).values(), strict=True)
         ]
-        return (scores, *changed)
+        return (logits, *changed)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What becomes of the state in an endless video.
 
 A model that was trained on short clips has never seen a state that is hours old.
-A policy decides when states fade or start anew, and which one speaks.
+A policy decides when states fade or start anew, and which one speaks. A head that
+averages a clip's logits has the same question: over which frames of a stream?
 """
 
 from __future__ import annotations
@@ -9,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-
-from ..backbones.lcr import LCRState
-from .state import decay_streams, reset_streams
 
 
 class KeepState:
     """Never touch the state: it lives as long as the stream.
 
-    Also the base class. A policy keeps ``replicas`` states a stream; the rows of a
-    batched state are those of stream 0, then of stream 1, and so on.
+    Also the base class. A policy keeps ``replicas`` states a stream; every frame,
+    those that :meth:`resets` names start anew and the recurrent part of all is
+    multiplied by ``fade``. The mean over frames, of heads that take one, forgets by
+    the factor ``average``: here it reaches back about a clip.
 
     Args:
         clip_len: Frames of a training clip.
@@ -27,8 +26,10 @@ class KeepState:
     """
 
     replicas = 1
+    fade = 1.0
 
     def __init__(self, clip_len: int, labels: Sequence[str]) -> None:
+        self.average = 1 - 1 / clip_len
         self.begin(0)
 
     def begin(self, num_streams: int) -> None:
@@ -39,31 +40,33 @@ class KeepState:
         """Some streams (indices) start anew."""
         self.frames[streams] = 0
 
-    def adjust(self, state: LCRState, streams: np.ndarray) -> LCRState:
-        """Change the state before the next frame.
+    def resets(self, streams: np.ndarray) -> np.ndarray:
+        """Which states start anew before the next frame.
 
         Args:
-            state: ``len(streams) * replicas`` rows.
-            streams: Indices of the streams that have a frame.
+            streams: Indices of the M streams that have a frame.
+
+        Returns:
+            Booleans ``[M, replicas]``.
         """
-        return state
+        return np.zeros((len(streams), self.replicas), bool)
 
     def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
         """Make one answer of the replicas', and count the frame.
 
         Args:
-            scores: Probabilities ``[len(streams), replicas, num_classes]``.
-            streams: As for :meth:`adjust`.
+            scores: Probabilities ``[M, replicas, num_classes]``.
+            streams: As for :meth:`resets`.
 
         Returns:
-            ``[len(streams), num_classes]``.
+            ``[M, num_classes]``.
         """
         self.frames[streams] += 1
         return scores[:, 0]
 
 
 class DecayState(KeepState):
-    """Let the recurrent part of the state fade.
+    """Let the recurrent part of the state, and the mean over frames, fade.
 
     Args:
         clip_len: Frames of a training clip.
@@ -78,19 +81,15 @@ class DecayState(KeepState):
         half_life = clip_len if half_life is None else half_life
         if half_life <= 0:
             raise ValueError(f"half_life must be above 0 frames, got {half_life}")
-        self.factor = 0.5 ** (1 / half_life)
-
-    def adjust(self, state: LCRState, streams: np.ndarray) -> LCRState:
-        """Fade H and C."""
-        return decay_streams(state, self.factor)
+        self.fade = self.average = 0.5 ** (1 / half_life)
 
 
 class StaggeredStates(KeepState):
     """Two states, restarted in turn; the older one speaks.
 
     The speaking state has read between ``period / 2`` and ``period`` frames at all
-    times (after the first half period), which keeps it where the model was trained.
-    Costs two steps a frame.
+    times (after the first half period), and says exactly what the model would say of
+    a clip of these frames. Costs two steps a frame.
 
     Args:
         clip_len: Frames of a training clip.
@@ -105,6 +104,7 @@ class StaggeredStates(KeepState):
         self, clip_len: int, labels: Sequence[str], period: int | None = None
     ) -> None:
         super().__init__(clip_len, labels)
+        self.average = 1.0
         self.period = 2 * clip_len if period is None else period
         if self.period < 2 or self.period % 2:
             raise ValueError(f"period must be an even number, got {self.period}")
@@ -117,13 +117,9 @@ class StaggeredStates(KeepState):
         second = np.where(shifted < 0, frames, shifted % self.period)
         return np.stack([first, second], axis=1)
 
-    def adjust(self, state: LCRState, streams: np.ndarray) -> LCRState:
-        """Restart the states whose period is over."""
-        due = self._ages(streams) == 0
-        if not due.any():
-            return state
-        which = torch.from_numpy(due.reshape(-1)).to(state.frame.device)
-        return reset_streams(state, which)
+    def resets(self, streams: np.ndarray) -> np.ndarray:
+        """Those whose period is over."""
+        return self._ages(streams) == 0
 
     def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
         """Let the older state speak."""
@@ -174,13 +170,11 @@ class ResetOnBackground(KeepState):
         super().restart(streams)
         self.quiet[streams] = 0
 
-    def adjust(self, state: LCRState, streams: np.ndarray) -> LCRState:
-        """Reset streams that have been quiet for long enough."""
+    def resets(self, streams: np.ndarray) -> np.ndarray:
+        """Those of streams that have been quiet for long enough."""
         due = self.quiet[streams] >= self.patience
-        if not due.any():
-            return state
         self.quiet[streams[due]] = 0
-        return reset_streams(state, torch.from_numpy(due).to(state.frame.device))
+        return due[:, None]
 
     def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
         """Count quiet frames."""
@@ -198,9 +192,7 @@ POLICIES: dict[str, type[KeepState]] = {
 }
 
 
-def build_policy(
-    policy: str | dict, clip_len: int, labels: Sequence[str]
-) -> KeepState:
+def build_policy(policy: str | dict, clip_len: int, labels: Sequence[str]) -> KeepState:
     """Make a policy.
 
     Args:

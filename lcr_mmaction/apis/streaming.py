@@ -14,6 +14,7 @@ from mmengine import Config
 from torch import Tensor
 
 from ..backbones.lcr import LCRState
+from .consensus import FrameConsensus
 from .events import EventDetector, GestureEvent
 from .labels import find_labels
 from .loop import read_sources
@@ -26,7 +27,7 @@ from .preprocess import (
 )
 from .result import StreamResult
 from .sources import FrameSource
-from .state import put_streams, select_streams
+from .state import decay_streams, put_streams, reset_streams, select_streams
 
 DEFAULT_POLICY = "staggered"
 DEFAULT_SMOOTHING = 0.5
@@ -126,9 +127,17 @@ class StreamingRecognizer:
             self.policy.begin(self.num_streams)
             self._index = np.zeros(self.num_streams, np.int64)
             self._smooth = np.zeros((self.num_streams, len(self.labels)))
+            averages = self.model.cls_head.consensus == "mean"
+            self._consensus = FrameConsensus(
+                self.policy.average if averages else 0.0,
+                self.num_streams,
+                self.policy.replicas,
+                len(self.labels),
+            )
             streams = range(self.num_streams)
         index = np.asarray(streams, np.int64)
         self.policy.restart(index)
+        self._consensus.reset(index)
         self._index[index] = 0
         for i in index:
             self.detectors[i].reset()
@@ -248,12 +257,18 @@ class StreamingRecognizer:
         everyone = len(active) == self.num_streams
         rows = self._rows(active)
         state = self.state if everyone else select_streams(self.state, rows)
-        state = self.policy.adjust(state, active)
+        anew = self.policy.resets(active)
+        if anew.any():
+            self._consensus.reset(active, anew)
+            which = torch.from_numpy(anew.reshape(-1)).to(inputs.device)
+            state = reset_streams(state, which)
+        if self.policy.fade != 1:
+            state = decay_streams(state, self.policy.fade)
         inputs = inputs.repeat_interleave(replicas, dim=0)
         feature, state = backbone.step(inputs, state)
         self.state = state if everyone else put_streams(self.state, rows, state)
-        scores = head(feature).softmax(dim=-1).unflatten(0, (-1, replicas))
-        return self.policy.read(scores.cpu().numpy(), active)
+        logits = head(feature).unflatten(0, (-1, replicas)).cpu().numpy()
+        return self.policy.read(self._consensus.add(logits, active), active)
 
     def _rows(self, streams: np.ndarray) -> Tensor:
         replicas = self.policy.replicas

@@ -25,6 +25,7 @@ OPTIONS = {
     "kv_source": KEY_VALUE_SOURCES,
     "feedback": (True, False),
     "rope": (True, False),
+    "absolute_positions": (True, False),
     "zero_init_edge": (True, False),
 }
 ONE_BY_ONE = [{name: value} for name, values in OPTIONS.items() for value in values]
@@ -106,14 +107,15 @@ def test_streams_of_a_batch_do_not_meet(make_backbone, clip):
         torch.testing.assert_close(alone[0], together[i], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("consensus", ["mean", "last"])
 @torch.no_grad()
-def test_head_scores_a_step_like_a_clip(make_backbone, clip):
+def test_head_scores_steps_like_the_clip(make_backbone, clip, consensus):
     backbone = make_backbone()
-    head = LCRHead(num_classes=5, in_channels=backbone.feat_dims).eval()
-    steps, _ = run_steps(backbone, clip)
-    torch.testing.assert_close(
-        head(steps[:, -1]), head(backbone(clip)), atol=1e-5, rtol=0
-    )
+    head = LCRHead(5, backbone.feat_dims, consensus=consensus).eval()
+    features, _ = run_steps(backbone, clip)
+    logits = torch.stack([head(features[:, t]) for t in range(6)])
+    joined = logits.mean(dim=0) if consensus == "mean" else logits[-1]
+    torch.testing.assert_close(joined, head(backbone(clip)), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()

@@ -27,16 +27,35 @@ def frames_of(video) -> list:
     return frames
 
 
-def test_last_scores_equal_mmaction2s_test(make, video):
+@pytest.mark.parametrize(
+    ("consensus", "policy"),
+    [("mean", "staggered"), ("last", "keep"), ("last", "staggered")],
+)
+def test_last_scores_equal_mmaction2s_test(
+    make, config_file, video, consensus, policy
+):
     from mmaction.apis import inference_recognizer
 
-    recognizer = make()
+    setting = f"model['cls_head'].update(consensus={consensus!r})"
+    config_file.write_text(config_file.read_text() + setting)
+    recognizer = make(policy=policy)
     results = list(recognizer.run(video))
     sample = inference_recognizer(recognizer.model, video)
     # Decord and OpenCV may differ by one grey value; here they decode alike.
     np.testing.assert_allclose(results[7].scores, sample.pred_score, atol=1e-5)
     assert results[7].label == LABELS[int(sample.pred_score.argmax())]
     assert results[7].score == pytest.approx(float(sample.pred_score.max()), abs=1e-5)
+
+
+def test_kept_state_averages_over_about_a_clip(make):
+    """The mean over frames forgets, or an endless stream would freeze."""
+    recognizer = make(policy="keep")
+    first = moving_square(1)[0]
+    still = [recognizer.update(first).scores for _ in range(60)]
+    other = [recognizer.update(255 - first).scores for _ in range(24)]
+    moved = np.abs(other[-1] - still[-1]).max()
+    assert np.abs(still[-1] - still[-2]).max() < 0.01 * moved
+    assert moved > 0.05
 
 
 def test_every_prefix_equals_the_clip_of_its_frames(make):

@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--frames", type=int, default=100, help="frames to check on")
     parser.add_argument(
-        "--tolerance", type=float, default=1e-4, help="largest difference of a score"
+        "--tolerance", type=float, default=1e-4, help="largest difference allowed"
     )
     return parser.parse_args()
 
@@ -116,15 +116,15 @@ def session_of(path: Path) -> onnxruntime.InferenceSession:
 
 
 def run_steps(path: Path, step: StepGraph, frames: np.ndarray) -> np.ndarray:
-    """Scores of every frame in ONNX Runtime, the state handed on."""
+    """Logits of every frame in ONNX Runtime, the state handed on."""
     session = session_of(path)
     state = {name: x.numpy() for name, x in step.initial.items()}
-    scores = []
+    logits = []
     for frame in frames:
-        score, *after = session.run(None, {"input": frame[None], **state})
+        now, *after = session.run(None, {"input": frame[None], **state})
         state = dict(zip(state, after, strict=True))
-        scores.append(score[0])
-    return np.array(scores)
+        logits.append(now[0])
+    return np.array(logits)
 
 
 def run_clips(path: Path, frames: np.ndarray, clip_len: int) -> np.ndarray:
@@ -139,11 +139,11 @@ def run_clips(path: Path, frames: np.ndarray, clip_len: int) -> np.ndarray:
 def reference(
     model: torch.nn.Module, step: StepGraph, frames: np.ndarray, clip_len: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same in PyTorch, by the model itself: scores of steps and clips."""
+    """The same in PyTorch, by the model itself: logits of steps, scores of clips."""
     state, steps = list(step.initial.values()), []
     for frame in torch.from_numpy(frames):
-        score, *state = step(frame[None], *state)
-        steps.append(score[0].numpy())
+        logits, *state = step(frame[None], *state)
+        steps.append(logits[0].numpy())
     whole = torch.from_numpy(frames[: len(frames) // clip_len * clip_len])
     clips = []
     for frames_of_clip in whole.split(clip_len):
@@ -176,7 +176,10 @@ def main() -> None:
     size = frames.shape[1:3]
     step, clip = StepGraph(model, 1, size).eval(), ClipGraph(model).eval()
 
+    averages = model.cls_head.consensus == "mean"
     metadata = {
+        # How much the running mean of the logits keeps from frame to frame.
+        "average": json.dumps(1 - 1 / clip_len if averages else 0.0),
         "labels": json.dumps(find_labels(config, args.labels)),
         "fps": json.dumps(config.get("streaming", {}).get("fps")),
         "transforms": json.dumps(preprocess.steps),
@@ -186,7 +189,7 @@ def main() -> None:
     sample = torch.from_numpy(frames[:clip_len])
     inputs = {"input": sample[:1], **step.initial}
     after = [f"next.{name}" for name in step.state_names]
-    export(step, inputs, ["scores", *after], metadata, step_path)
+    export(step, inputs, ["logits", *after], metadata, step_path)
     export(clip, {"clip": sample[None]}, ["scores"], metadata, clip_path)
 
     steps, clips = reference(model, step, frames, clip_len)
@@ -202,7 +205,7 @@ def main() -> None:
         report(small, run_clips(small, frames, clip_len), clips)
     if worst > args.tolerance:
         sys.exit(
-            f"export_onnx: scores differ from PyTorch's by {worst:.1e}, more than "
+            f"export_onnx: outputs differ from PyTorch's by {worst:.1e}, more than "
             f"--tolerance {args.tolerance:.1e}"
         )
 
