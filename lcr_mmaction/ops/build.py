@@ -277,17 +277,25 @@ def setup_arguments() -> dict[str, Any]:
     from setuptools.command.build_ext import build_ext
 
     class BuildKernels(build_ext):
-        """Builds into ``lcr_mmaction/ops/lib``, beside the sources it ships with."""
+        """Builds into ``lcr_mmaction/ops/lib`` of the package to be installed."""
 
-        def build_extension(self, ext: Extension) -> None:
-            module = Path(self.get_ext_fullpath(ext.name)).resolve()
-            build("cpu", module.parent / "lib", all_instruction_sets())
+        def directory(self) -> Path:
+            if self.inplace or getattr(self, "editable_mode", False):
+                return AHEAD_OF_TIME
+            return Path(self.build_lib).resolve() / "lcr_mmaction" / "ops" / "lib"
+
+        def run(self) -> None:
+            build("cpu", self.directory(), all_instruction_sets())
             if _cuda_is_usable():
-                build("cuda", module.parent / "lib")
+                build("cuda", self.directory())
+            for lock in self.directory().glob("*.lock"):
+                lock.unlink()
 
         def get_outputs(self) -> list[str]:
-            module = Path(self.get_ext_fullpath("lcr_mmaction.ops.kernels")).resolve()
-            return [str(path) for path in (module.parent / "lib").glob("*.so")]
+            return [str(path) for path in self.directory().glob("*.so")]
+
+        def get_output_mapping(self) -> dict[str, str]:
+            return {}
 
     kernels = Extension("lcr_mmaction.ops.kernels", sources=[])
     return {"ext_modules": [kernels], "cmdclass": {"build_ext": BuildKernels}}
