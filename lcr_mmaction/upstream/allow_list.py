@@ -52,11 +52,23 @@ def history_statistic(owner: Any, name: str) -> Callable[..., float]:
     return getattr(HistoryBuffer, name)
 
 
+def latin1_bytes(text: str, encoding: str) -> bytes:
+    """Stand in for ``_codecs.encode``, by which Python 2's pickles write bytes.
+
+    Raises:
+        UnpicklingError: Another encoding is asked for.
+    """
+    if encoding != "latin1":
+        raise UnpicklingError(f"_codecs.encode to {encoding!r} is not allowed")
+    return text.encode(encoding)
+
+
 def allowed_globals() -> dict[str, Any]:
     """Return the allow-list: what to use for each dotted name in a checkpoint."""
     allowed: dict[str, Any] = {
         "mmengine.logging.history_buffer.HistoryBuffer": HistoryBuffer,
         "builtins.getattr": history_statistic,
+        "_codecs.encode": latin1_bytes,
         "numpy.ndarray": np.ndarray,
         "numpy.dtype": numeric_dtype,
     }

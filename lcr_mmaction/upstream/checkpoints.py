@@ -108,7 +108,7 @@ def _replaced_torch_load() -> Iterator[None]:
 def explain(filename: str, error: Exception) -> CheckpointError:
     """Turn what ``torch.load`` raised into one clear message."""
     refused = re.search(r"GLOBAL (\S+)", str(error)) or re.search(
-        r"(numpy\.dtype\(.*?\)|getattr of '.*?')", str(error)
+        r"(numpy\.dtype\(.*?\)|getattr of '.*?'|_codecs\.encode to '.*?')", str(error)
     )
     if refused:
         return CheckpointError(
