@@ -105,8 +105,8 @@ def _drink(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Ac
     x, y, across, down = person.head
     lift = np.sin(np.pi * np.clip(progress, 0, 1))
     centre = stack(x - across * (1.6 - 1.2 * lift), y + down * (1.6 - lift), 1.1)
-    angles = stack(30 - 40 * lift, 0.0, rng.uniform(120, 170), -60.0)
-    return Active(centre, angles, still(poses.RELAXED * 1.3, progress))
+    angles = stack(50 - 30 * lift, 0.0, rng.uniform(60, 120), 0.0)
+    return Active(centre, angles, still(poses.CLAW * 1.2, progress))
 
 
 def _leave(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
@@ -127,8 +127,7 @@ def _fidget(progress: np.ndarray, rng: np.random.Generator, person: Person) -> A
     angles = stack(*(25 * sway[:, 3:6].T), 0.0)
     angles[:, 0] += rng.uniform(-30, 60)
     angles[:, 2] += rng.choice([0.0, 180.0])
-    pose = [poses.FIST, poses.RELAXED][rng.integers(2)]
-    return Active(centre, angles, still(pose, progress))
+    return Active(centre, angles, still(poses.RELAXED, progress))
 
 
 # With how likely each is: a pointing hand at rest is much like a thumb, so it is rare.
