@@ -25,7 +25,7 @@ train_pipeline = [
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
-test_pipeline = [
+val_pipeline = [
     dict(type="UniformSample", clip_len=16, test_mode=True),
     dict(type="RawFrameDecode"),
     dict(type="Resize", scale=(224, 224), keep_ratio=False),
@@ -33,6 +33,13 @@ test_pipeline = [
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
+# The same on a video file: what `inference_recognizer` and `vis_cam.py` run.
+test_pipeline = [
+    dict(type="DecordInit"),
+    val_pipeline[0],
+    dict(type="DecordDecode"),
+    *val_pipeline[2:],
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

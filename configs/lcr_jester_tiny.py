@@ -22,7 +22,7 @@ train_pipeline = [
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
-test_pipeline = [
+val_pipeline = [
     dict(type="UniformSample", clip_len=8, test_mode=True),
     dict(type="RawFrameDecode"),
     dict(type="Resize", scale=(64, 64), keep_ratio=False),
@@ -30,15 +30,20 @@ test_pipeline = [
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
+# The same on a video file: what `inference_recognizer` and `vis_cam.py` run.
+test_pipeline = [
+    dict(type="DecordInit"),
+    val_pipeline[0],
+    dict(type="DecordDecode"),
+    *val_pipeline[2:],
+]
 train_dataloader = dict(num_workers=2, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(
-    batch_size=32, num_workers=2, dataset=dict(pipeline=test_pipeline)
-)
+val_dataloader = dict(batch_size=32, num_workers=2, dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(
-    batch_size=32, num_workers=2, dataset=dict(pipeline=test_pipeline)
+    batch_size=32, num_workers=2, dataset=dict(pipeline=val_pipeline)
 )
 
-max_epochs = 12
+max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs, val_interval=3)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [

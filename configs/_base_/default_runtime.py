@@ -20,7 +20,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type="DataGuardHook"),
     dict(type="CheckpointGuardHook"),
-    dict(type="EMAHook", ema_type="ExpMomentumEMA", momentum=0.002, gamma=200),
+    dict(type="EMAHook", ema_type="MomentumAnnealingEMA", momentum=0.002, gamma=100),
 ]
 
 env_cfg = dict(
