@@ -31,9 +31,7 @@ def read_sources(
     opened: list[FrameSource] = []
     try:
         for source in sources:
-            opened.append(
-                open_source(source, recognizer.fps, recognizer.channel_order)
-            )
+            opened.append(open_source(source, recognizer.fps, recognizer.channel_order))
         yield from _read_all(recognizer, opened)
     finally:
         for source in opened:

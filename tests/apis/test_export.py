@@ -94,12 +94,13 @@ def run(*command, **variables):
 
 @pytest.mark.slow
 @needs_onnx
-def test_export_runs_without_torch(recognizer, config_file, checkpoint, tmp_path):
+def test_export_runs_without_torch(make_recognizer, config_file, checkpoint, tmp_path):
     import onnxruntime
 
     # Short clips make a small graph, which exports faster.
     text = config_file.read_text().replace("clip_len=8", "clip_len=2")
     config_file.write_text(text)
+    recognizer = make_recognizer(policy="keep")
     video = write_video(tmp_path / "v.mp4", moving_square(40))
     tool = ROOT / "tools" / "deployment" / "export_onnx.py"
     out = tmp_path / "onnx"

@@ -31,9 +31,7 @@ def frames_of(video) -> list:
     ("consensus", "policy"),
     [("mean", "staggered"), ("last", "keep"), ("last", "staggered")],
 )
-def test_last_scores_equal_mmaction2s_test(
-    make, config_file, video, consensus, policy
-):
+def test_last_scores_equal_mmaction2s_test(make, config_file, video, consensus, policy):
     from mmaction.apis import inference_recognizer
 
     setting = f"model['cls_head'].update(consensus={consensus!r})"

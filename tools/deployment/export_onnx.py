@@ -43,9 +43,7 @@ def parse_args() -> argparse.Namespace:
         "--int8", action="store_true", help="also write variants with int8 weights"
     )
     parser.add_argument("--labels", help="file with the name of one class a line")
-    parser.add_argument(
-        "--video", help="video to check on; moving noise without one"
-    )
+    parser.add_argument("--video", help="video to check on; moving noise without one")
     parser.add_argument("--frames", type=int, default=100, help="frames to check on")
     parser.add_argument(
         "--tolerance", type=float, default=1e-4, help="largest difference allowed"

@@ -84,9 +84,7 @@ def render(args: argparse.Namespace) -> list[tuple[Path, Path]]:
     )
 
 
-def read_video(
-    recognizer: StreamingRecognizer, video: Path, timeline: Path
-) -> Video:
+def read_video(recognizer: StreamingRecognizer, video: Path, timeline: Path) -> Video:
     """Raw scores and times of a video's frames, its gestures and its length."""
     scores, times = [], []
     for result in recognizer.run(video):
