@@ -5,7 +5,7 @@ _base_ = ["lcr_jester.py"]
 
 model = dict(
     backbone=dict(
-        arch=dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
+        arch="paper",
         block="plain",
         cell="paper",
         kv_source="edge",

@@ -80,6 +80,7 @@ class LCRBackbone(BaseModule):
 
     arch_zoo: dict[str, dict[str, float]] = {
         "nano": dict(embed_dims=96, num_layers=2, num_heads=3, mlp_ratio=2.5),
+        "paper": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
         "tiny": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=13 / 6),
         "small": dict(embed_dims=384, num_layers=12, num_heads=6, mlp_ratio=13 / 6),
         "base": dict(embed_dims=768, num_layers=12, num_heads=12, mlp_ratio=13 / 6),

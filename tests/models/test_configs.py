@@ -1,0 +1,56 @@
+"""The configs as the stock tools see them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from lcr_mmaction.upstream.doors import stock_script
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+NAMES = ("lcr_jester", "lcr_jester_tiny", "lcr_jester_paper", "lcr_jester_masked")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config_builds(name):
+    config = Config.fromfile(CONFIGS / f"{name}.py")
+    assert config.custom_imports.imports == ["lcr_mmaction"]
+    init_default_scope("mmaction")
+    model = MODELS.build(config.model)
+    assert model.cls_head.in_channels == model.backbone.feat_dims
+
+
+def test_a_mirror_swaps_the_directed_gestures():
+    config = Config.fromfile(CONFIGS / "lcr_jester.py")
+    classes = config.train_dataloader.dataset.metainfo.classes
+    opposite = {"Left": "Right", "Right": "Left"}
+    opposite |= {"Clockwise": "Counterclockwise", "Counterclockwise": "Clockwise"}
+    for label, name in enumerate(classes):
+        *first, last = name.split()
+        mirrored = " ".join([*first, opposite.get(last, last)])
+        assert classes[config.flip_label_map.get(label, label)] == mirrored
+
+
+def test_stock_get_flops_prints_the_papers_budget(tmp_path):
+    printed = subprocess.run(
+        [
+            *(sys.executable, stock_script("analysis_tools/get_flops.py")),
+            *(CONFIGS / "lcr_jester.py", "--shape", "1", "4", "16", "224", "224"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures = dict(
+        line.split(": ") for line in printed.stdout.splitlines() if ": " in line
+    )
+    assert float(figures["Params"].rstrip("M")) == pytest.approx(5.14, rel=0.01)
+    assert 15 < float(figures["Flops"].rstrip("G")) <= 22
+    assert "bi_wkv" not in printed.stderr  # else: an operator that is not counted
