@@ -55,6 +55,10 @@ def _register() -> None:
     from mmengine.analysis import complexity_analysis
 
     complexity_analysis._DEFAULT_SUPPORTED_FLOP_OPS["lcr::bi_wkv"] = _traced
+    # Its activations are its output, as for a matrix product.
+    complexity_analysis._DEFAULT_SUPPORTED_ACT_OPS["lcr::bi_wkv"] = (
+        complexity_analysis.generic_activation_jit()
+    )
     if importlib.util.find_spec("fvcore"):
         from fvcore.nn import flop_count
 
