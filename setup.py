@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import runpy
 import sysconfig
 from importlib.metadata import distributions
 from pathlib import Path
@@ -39,6 +40,13 @@ def long_description() -> str:
     """Return the README, or nothing where it was not shipped."""
     readme = ROOT / "README.md"
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+def kernels() -> dict:
+    """Return the extension modules that ``LCR_BUILD_OPS=1`` asks for, else nothing."""
+    # By path: the package itself needs torch, which a plain install does not.
+    build = runpy.run_path(str(ROOT / "lcr_mmaction" / "ops" / "build.py"))
+    return build["setup_arguments"]()
 
 
 setup(
@@ -83,4 +91,5 @@ setup(
         "Programming Language :: Python :: 3.12",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
+    **kernels(),
 )
