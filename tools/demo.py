@@ -73,7 +73,7 @@ def main() -> None:
     steps.run(
         "rendering a few synthetic videos of other clips",
         "data/synthetic/render_jester.py",
-        *("--out", video_data, "--train", 0, "--val", 27, "--format", "videos"),
+        *("--out", video_data, "--train", 1, "--val", 27, "--format", "videos"),
         *("--mean-frames", args.mean_frames, "--seed", args.seed + 1),
     )
     options = [f"randomness.seed={args.seed}"]
