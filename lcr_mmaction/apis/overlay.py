@@ -12,16 +12,6 @@ import numpy as np
 from .result import StreamResult
 
 WHITE, GREY, GREEN = (255, 255, 255), (110, 110, 110), (80, 220, 80)
-# Colours of the lines in the chart, one a class, BGR.
-COLOURS = (
-    (80, 175, 255),
-    (90, 220, 90),
-    (255, 170, 90),
-    (90, 90, 255),
-    (230, 110, 230),
-    (220, 220, 90),
-    (90, 230, 230),
-)
 
 
 class Overlay:
@@ -101,12 +91,20 @@ class Overlay:
             cv2.line(chart, (round(x[i]), 0), (round(x[i]), height), GREY, 1)
         best = np.argsort(scores.max(axis=0))[::-1][:4]
         for row, c in enumerate(sorted(best)):
-            colour = COLOURS[c % len(COLOURS)]
+            colour = _colour(c)
             y = (1 - scores[:, c]) * (height - 3) + 1
             points = np.stack([x, y], axis=1).round().astype(np.int32)
             cv2.polylines(chart, [points], False, colour, 1, cv2.LINE_AA)
             _write(chart, self.labels[c], (8, 18 + 18 * row), 0.42, colour)
         return chart
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """A light colour of its own for every class, BGR."""
+    # Steps near the golden section keep neighbouring indices far apart in hue.
+    hsv = np.uint8([[[111 * index % 180, 150, 255]]])
+    blue, green, red = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].tolist()
+    return blue, green, red
 
 
 def _write(
