@@ -55,3 +55,13 @@ def test_stock_get_flops_prints_the_papers_budget(tmp_path):
     assert 15 < float(figures["Flops"].rstrip("G")) <= 22
     # An operator that is not counted would be named as unsupported.
     assert "lcr::" not in printed.stdout + printed.stderr
+
+
+def test_the_custom_config_counts_the_classes_of_its_label_map(tmp_path, monkeypatch):
+    (tmp_path / "data" / "custom").mkdir(parents=True)
+    (tmp_path / "data" / "custom" / "label_map.txt").write_text("wave\npoint\n")
+    monkeypatch.chdir(tmp_path)
+    config = Config.fromfile(CONFIGS / "lcr_custom.py")
+    assert config.model.cls_head.num_classes == 2
+    assert config.val_dataloader.dataset.metainfo.classes == ("wave", "point")
+    assert config.train_dataloader.dataset.pipeline[0].type == "DecordInit"
