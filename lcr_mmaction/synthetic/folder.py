@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # Raised whenever the same settings would give other pictures than before.
-RENDERER_VERSION = 6
+RENDERER_VERSION = 7
 _SETTINGS_FILE = "synthetic-settings.json"
 
 _README = """\

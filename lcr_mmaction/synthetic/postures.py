@@ -84,7 +84,9 @@ def _scratch_head(
     rub = np.sin(2 * np.pi * (rng.uniform(1.5, 3.5) * progress + rng.random()))
     high = rng.uniform(-0.14, 0.06)
     centre = stack(x - across * 0.5 + 0.02 * rub, y + high + 0.03 * rub, 1.12)
-    pose = still(poses.CLAW, progress) + 12 * rub[:, None] * (np.arange(18) < 12)
+    pose = still(poses.RELAXED * 0.9, progress) + 12 * rub[:, None] * (
+        np.arange(18) < 12
+    )
     tilt = rng.uniform(25, 55) + 0 * rub
     return Active(centre, stack(tilt, 0.0, rng.uniform(100, 180), 0.0), pose, 0.7)
 
@@ -106,7 +108,7 @@ def _drink(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Ac
     lift = np.sin(np.pi * np.clip(progress, 0, 1))
     centre = stack(x - across * (1.6 - 1.2 * lift), y + down * (1.6 - lift), 1.1)
     angles = stack(50 - 30 * lift, 0.0, rng.uniform(60, 120), 0.0)
-    return Active(centre, angles, still(poses.CLAW * 1.2, progress))
+    return Active(centre, angles, still(poses.RELAXED * 1.2, progress))
 
 
 def _leave(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
@@ -115,9 +117,8 @@ def _leave(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Ac
     end = np.array([away, rng.uniform(-0.5, 0.3), rng.uniform(0.8, 1.2)])
     there = progress if rng.random() < 0.5 else 1.0 - progress
     centre = start + (end - start) * there[:, None]
-    pose = poses.FIST if rng.random() < 0.4 else poses.RELAXED
     angles = stack(rng.uniform(-40, 60) + 0 * progress, 0.0, rng.uniform(0, 180), 0.0)
-    return Active(centre, angles, still(pose, progress))
+    return Active(centre, angles, still(poses.RELAXED, progress))
 
 
 def _fidget(progress: np.ndarray, rng: np.random.Generator, person: Person) -> Active:
