@@ -98,9 +98,8 @@ def main() -> None:
     steps.run("drawing loss and accuracy curves", "analysis_tools/plot_curves.py", work)
     steps.run(
         "drawing the confusion matrix",
-        "analysis_tools/confusion_matrix.py",
-        *(CONFIG, scores, "--label-file", LABEL_MAP),
-        *("--show-path", work / "confusion_matrix.png"),
+        "analysis_tools/plot_confusion.py",
+        *(scores, work / "confusion_matrix.png", "--label-file", LABEL_MAP),
     )
     video = sorted(video_data.glob("videos/*.mp4"))[6]
     for suffix in ("png", "gif"):
