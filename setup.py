@@ -80,6 +80,8 @@ setup(
         # PyAV is the alternative decoder; moviepy 2 has no `moviepy.editor`, which
         # MMAction2's visualizers import.
         "tools": ["av", "moviepy<2"],
+        # tools/deployment/export_onnx.py and demo/onnx_stream.py.
+        "onnx": ["onnx", "onnxscript", "onnxruntime"],
         "dev": ["ninja", "pytest", "ruff"],
     },
     classifiers=[
