@@ -17,6 +17,7 @@ from lcr_mmaction.synthetic.hand import forward_kinematics, rotation
 from lcr_mmaction.synthetic.motion import draw_phases
 from lcr_mmaction.synthetic.person import PEOPLE, Person, make_person
 from lcr_mmaction.synthetic.render import render_clip, render_motion
+from lcr_mmaction.synthetic.scene import make_room
 
 TRIALS = 12
 
@@ -206,3 +207,15 @@ def test_bad_requests_are_refused() -> None:
         make_person("test", 0, 0)
     with pytest.raises(ValueError, match="person 1200"):
         make_person("train", 1200, 0)
+
+
+def test_clutter_roughens_the_room() -> None:
+    def roughness(clutter: float) -> float:
+        people = [make_person("train", n, 0, clutter) for n in range(20)]
+        return float(
+            np.mean([make_room(person).std((0, 1)).mean() for person in people])
+        )
+
+    assert roughness(0.0) + 3 < roughness(0.5) < roughness(1.0) - 3
+    with pytest.raises(ValueError, match="clutter = 1.5"):
+        make_person("train", 0, 0, clutter=1.5)
