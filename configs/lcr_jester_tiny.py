@@ -43,7 +43,7 @@ test_dataloader = dict(
     batch_size=32, num_workers=2, dataset=dict(pipeline=val_pipeline)
 )
 
-max_epochs = 9
+max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs, val_interval=3)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
