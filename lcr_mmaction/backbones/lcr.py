@@ -277,8 +277,8 @@ class LCRBackbone(BaseModule):
             shape = (*tokens.shape[:2], 1, -1)
             tokens = torch.cat([self.cls_token.expand(shape), tokens], dim=2)
             edges = torch.cat([self.cls_edge.expand(shape), edges], dim=2)
-        angles = None if self.rope is None else self.rope.angles(grid, self.num_prefix)
-        context = BlockContext(grid, angles, self.num_prefix)
+        rotation = None if self.rope is None else self.rope(grid, self.num_prefix)
+        context = BlockContext(grid, rotation, self.num_prefix)
         after = []
         memory = tokens
         for block, before in zip(self.blocks, state.blocks, strict=True):

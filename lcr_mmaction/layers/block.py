@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .cells import CELLS
 from .channel_mix import ChannelMix
 from .gate import CrossRWKVGate, GateInputs
+from .rope import Rotation
 from .token_grid import TokenGrid
 from .token_shift import TOKEN_SHIFTS
 
@@ -34,12 +35,12 @@ class BlockContext(NamedTuple):
 
     Attributes:
         grid: Where the patch tokens lie.
-        angles: Rotary angles, or None.
+        rotation: Rotary positions, or None.
         num_prefix: Class tokens before the patches, 0 or 1.
     """
 
     grid: TokenGrid
-    angles: Tensor | None
+    rotation: Rotation | None
     num_prefix: int
 
 
@@ -121,7 +122,7 @@ class LCRBlock(nn.Module):
         """
         normed = self.norm(frames)
         shifted = self._shift(normed, state.shifted, context)
-        inputs = self.gate.prepare(shifted, edges, context.angles)
+        inputs = self.gate.prepare(shifted, edges, context.rotation)
         gates = self.cell.gates(edges)
         hidden, memory = self._recur_clip(inputs, gates, state, context)
         tokens = self._combine(frames, hidden)
@@ -137,7 +138,7 @@ class LCRBlock(nn.Module):
         gate: Tensor,
         hidden: Tensor,
         memory: Tensor,
-        angles: Tensor | None,
+        rotation: Rotation | None,
     ) -> tuple[Tensor, Tensor]:
         """The recurrent step: one frame in, the new hidden state and memory out.
 
@@ -146,12 +147,12 @@ class LCRBlock(nn.Module):
             gate: The frame's forget gate, ``[N, L, C]``.
             hidden: H_{t-1}, ``[N, L, C]``.
             memory: C_{t-1}, ``[N, L, C]``.
-            angles: Rotary angles, or None.
+            rotation: Rotary positions, or None.
 
         Returns:
             H_t and C_t, ``[N, L, C]`` each.
         """
-        gated = self.gate(inputs, hidden if self.feedback else None, angles)
+        gated = self.gate(inputs, hidden if self.feedback else None, rotation)
         return self.cell(gated, gate, memory)
 
     def _recur_clip(
@@ -164,11 +165,11 @@ class LCRBlock(nn.Module):
         hidden, memory = state.hidden, state.memory
         all_hidden, all_memory = [], []
         if not self.feedback:
-            gated = self._gate_all(inputs, context.angles)
+            gated = self._gate_all(inputs, context.rotation)
         for t in range(gates.shape[1]):
             if self.feedback:
                 hidden, memory = self.recur(
-                    inputs.frame(t), gates[:, t], hidden, memory, context.angles
+                    inputs.frame(t), gates[:, t], hidden, memory, context.rotation
                 )
             else:
                 hidden, memory = self.cell(gated[:, t], gates[:, t], memory)
@@ -176,20 +177,20 @@ class LCRBlock(nn.Module):
             all_memory.append(memory)
         return torch.stack(all_hidden, 1), torch.stack(all_memory, 1)
 
-    def _gate_all(self, inputs: GateInputs, angles: Tensor | None) -> Tensor:
+    def _gate_all(self, inputs: GateInputs, rotation: Rotation | None) -> Tensor:
         n, t = inputs.query.shape[:2]
         decay = inputs.decay
         if decay is not None and decay.dim() > 2:
             decay = decay.flatten(0, 1)
-        if angles is not None and angles.shape[0] > 1:
-            angles = angles.repeat_interleave(t, 0)
+        if rotation is not None and rotation.cos.shape[0] > 1:
+            rotation = Rotation(*(x.repeat_interleave(t, 0) for x in rotation))
         flat = GateInputs(
             inputs.query.flatten(0, 1),
             inputs.key.flatten(0, 1),
             inputs.value.flatten(0, 1),
             decay,
         )
-        return self.gate(flat, None, angles).unflatten(0, (n, t))
+        return self.gate(flat, None, rotation).unflatten(0, (n, t))
 
     def _shift(self, normed: Tensor, before: Tensor, context: BlockContext) -> Tensor:
         prefix = context.num_prefix

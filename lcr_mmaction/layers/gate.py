@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .mixers import MIXERS
-from .rope import rotate
+from .rope import Rotation, rotate
 
 KEY_VALUE_SOURCES = ("edge", "edge+frame")
 
@@ -61,13 +61,15 @@ class CrossRWKVGate(nn.Module):
         self.norm = nn.GroupNorm(num_heads, dim)
         self.output = nn.Linear(dim, dim, bias=False)
 
-    def prepare(self, frame: Tensor, edge: Tensor, angles: Tensor | None) -> GateInputs:
+    def prepare(
+        self, frame: Tensor, edge: Tensor, rotation: Rotation | None
+    ) -> GateInputs:
         """Project all that does not depend on the state.
 
         Args:
             frame: Shifted frame tokens x, ``[..., L, C]``.
             edge: Edge tokens e, ``[..., L, C]``.
-            angles: Rotary angles, ``[N or 1, L, 1, K / 2]``, or None.
+            rotation: Rotary positions, or None.
 
         Returns:
             Inputs of :meth:`forward`.
@@ -76,19 +78,19 @@ class CrossRWKVGate(nn.Module):
         key, value = self.key_value(source).chunk(2, dim=-1)
         key = key.unflatten(-1, (self.num_heads, -1))
         value = value.unflatten(-1, (self.num_heads, -1))
-        if angles is not None:
-            key = rotate(key, angles)
+        if rotation is not None:
+            key = rotate(key, rotation)
         return GateInputs(frame, key, value, self.mixer.decay(source))
 
     def forward(
-        self, inputs: GateInputs, hidden: Tensor | None, angles: Tensor | None
+        self, inputs: GateInputs, hidden: Tensor | None, rotation: Rotation | None
     ) -> Tensor:
         """Let the frame and the state read the edges.
 
         Args:
             inputs: From :meth:`prepare`, for one frame, ``[B, L, ...]``.
             hidden: H_{t-1}, ``[B, L, C]``, or None for a gate without feedback.
-            angles: As in :meth:`prepare`.
+            rotation: As in :meth:`prepare`.
 
         Returns:
             A_t, ``[B, L, C]``.
@@ -96,8 +98,8 @@ class CrossRWKVGate(nn.Module):
         query = inputs.query if hidden is None else inputs.query + hidden
         receptance, gate = self.receptance_gate(query).chunk(2, dim=-1)
         receptance = receptance.unflatten(-1, (self.num_heads, -1))
-        if angles is not None:
-            receptance = rotate(receptance, angles)
+        if rotation is not None:
+            receptance = rotate(receptance, rotation)
         mixed = self.mixer(receptance, inputs.key, inputs.value, inputs.decay)
         shape = gate.shape
         mixed = self.norm(mixed.reshape(-1, shape[-1])).view(shape)

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from .token_grid import TokenGrid
+
+
+class Rotation(NamedTuple):
+    """How far every token is turned, found once for all frames and blocks.
+
+    Attributes:
+        cos: Cosine of the angles, ``[N or 1, L, 1, K / 2]``.
+        sin: Their sine, the same shape.
+    """
+
+    cos: Tensor
+    sin: Tensor
 
 
 class RotaryEmbedding2D(nn.Module):
@@ -33,15 +47,15 @@ class RotaryEmbedding2D(nn.Module):
         frequency = base ** (-torch.arange(bands, dtype=torch.float32) / bands)
         self.register_buffer("frequency", frequency, persistent=False)
 
-    def angles(self, grid: TokenGrid, num_prefix: int) -> Tensor:
-        """Angles of every token.
+    def forward(self, grid: TokenGrid, num_prefix: int) -> Rotation:
+        """Find the rotation of every token.
 
         Args:
             grid: Where the patch tokens lie.
             num_prefix: Class tokens before the patches, given angle 0.
 
         Returns:
-            ``[N or 1, num_prefix + L, 1, K / 2]``, radians.
+            That of ``num_prefix + L`` tokens.
         """
         device = self.frequency.device
         index = grid.keep
@@ -52,21 +66,22 @@ class RotaryEmbedding2D(nn.Module):
         angles = torch.cat([rows, columns], dim=-1)
         if num_prefix:
             angles = nn.functional.pad(angles, (0, 0, num_prefix, 0))
-        return angles.unsqueeze(2)
+        angles = angles.unsqueeze(2)
+        return Rotation(angles.cos(), angles.sin())
 
 
-def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Turn channel pairs ``(i, i + K / 2)`` by ``angles``.
+def rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """Turn channel pairs ``(i, i + K / 2)``.
 
     Args:
         x: ``[N, ..., L, H, K]``.
-        angles: ``[N or 1, L, 1, K / 2]``, radians.
+        rotation: That of the L tokens.
 
     Returns:
         Same shape and dtype as ``x``.
     """
-    while angles.dim() < x.dim():
-        angles = angles.unsqueeze(1)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    cos, sin = (part.to(x.dtype) for part in rotation)
+    while cos.dim() < x.dim():
+        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
