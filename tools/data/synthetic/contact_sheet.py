@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 
 from lcr_mmaction.synthetic.classes import CLASSES
+from lcr_mmaction.synthetic.command_line import add_scene_options
 from lcr_mmaction.synthetic.contact_sheet import contact_sheet
-from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER, SPLITS
+from lcr_mmaction.synthetic.person import SPLITS
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,16 +28,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--columns", type=int, default=8, help="frames per class")
     parser.add_argument("--split", choices=SPLITS, default="validation")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mean-frames", type=float, default=32)
+    add_scene_options(parser, 32, "a clip")
     parser.add_argument(
         "--example", type=int, default=0, help="which clip of each class, from 0"
-    )
-    parser.add_argument(
-        "--clutter",
-        type=float,
-        default=DEFAULT_CLUTTER,
-        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
     )
     args = parser.parse_args()
     for label in args.classes:

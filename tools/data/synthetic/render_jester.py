@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
-from lcr_mmaction.synthetic.dataset import FORMATS, RenderSettings, render_dataset
-from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER
+from lcr_mmaction.synthetic.command_line import add_dataset_options, one_line_errors
+from lcr_mmaction.synthetic.dataset import RenderSettings, render_dataset
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="data/synthetic_jester", help="output folder")
-    parser.add_argument("--train", type=int, default=3000, help="training clips")
-    parser.add_argument("--val", type=int, default=540, help="validation clips")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes"
-    )
-    parser.add_argument("--format", choices=FORMATS, default="frames")
-    parser.add_argument(
-        "--mean-frames", type=float, default=32, help="mean clip length"
-    )
-    parser.add_argument(
-        "--clutter",
-        type=float,
-        default=DEFAULT_CLUTTER,
-        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
-    )
+    add_dataset_options(parser, "data/synthetic_jester", (3000, 540), 32, "a clip")
     return parser.parse_args()
 
 
 def main() -> None:
     """Render, or say in one line why not."""
     args = parse_args()
-    try:
+    with one_line_errors():
         settings = RenderSettings(
             args.seed, args.mean_frames, args.format, args.clutter
         )
         sizes = (args.train, args.val)
         rendered = render_dataset(args.out, sizes, settings, args.workers)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on where it left off")
     kept = args.train + args.val - rendered
     print(f"{args.out}: {rendered} synthetic clips rendered, {kept} kept")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
-from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER, SPLITS
+from lcr_mmaction.synthetic.command_line import (
+    add_scene_options,
+    add_workers,
+    one_line_errors,
+)
+from lcr_mmaction.synthetic.person import SPLITS
 from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
 
 
@@ -19,29 +22,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--split", choices=SPLITS, default="validation", help="whose people perform"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--mean-frames", type=float, default=32, help="mean gesture length"
-    )
     parser.add_argument(
         "--mean-gap", type=float, default=18, help="mean idle frames between gestures"
     )
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes"
-    )
-    parser.add_argument(
-        "--clutter",
-        type=float,
-        default=DEFAULT_CLUTTER,
-        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
-    )
+    add_scene_options(parser, 32, "a gesture")
+    add_workers(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     """Render, or say in one line why not."""
     args = parse_args()
-    try:
+    with one_line_errors():
         settings = StreamSettings(
             args.seed,
             args.split,
@@ -51,10 +43,6 @@ def main() -> None:
             args.clutter,
         )
         paths = render_streams(args.out, args.videos, settings, args.workers)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on where it left off")
     print(f"{args.out}: {len(paths)} synthetic videos with timelines")
 
 
