@@ -23,16 +23,13 @@ import cv2
 import numpy as np
 
 from lcr_mmaction.apis import GestureEvent, StreamingRecognizer, open_source
+from lcr_mmaction.apis.command_line import model_parser
 from lcr_mmaction.apis.overlay import Overlay
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", help="LCR config file")
-    parser.add_argument("checkpoint", help="weights of the model")
+    parser = model_parser(__doc__)
     parser.add_argument(
         "source", help="number of a camera, URL (rtsp://, http://) or video file"
     )

@@ -26,6 +26,7 @@ from mmengine import Config
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lcr_mmaction.apis import FramePreprocessor
+from lcr_mmaction.apis.command_line import model_parser
 from lcr_mmaction.apis.export import ClipGraph, StepGraph, traceable
 from lcr_mmaction.apis.labels import find_labels
 from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline
@@ -33,11 +34,7 @@ from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", help="LCR config file")
-    parser.add_argument("checkpoint", help="weights of the model")
+    parser = model_parser(__doc__)
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument(
         "--int8", action="store_true", help="also write variants with int8 weights"

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from lcr_mmaction.apis import POLICIES, StreamingRecognizer
+from lcr_mmaction.apis.command_line import model_parser
 from lcr_mmaction.apis.event_metrics import (
     EventScores,
     detect,
@@ -42,11 +43,7 @@ GRID = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", help="LCR config file")
-    parser.add_argument("checkpoint", help="weights of the model")
+    parser = model_parser(__doc__)
     parser.add_argument(
         "--streams",
         type=Path,
