@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 
@@ -23,5 +22,6 @@ class ChannelMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels of ``x``, ``[..., C]``."""
-        key = torch.relu(self.key(x)).square()
-        return self.receptance(x).sigmoid() * self.value(key)
+        # In place where the backward pass needs the result alone.
+        key = self.key(x).relu_().square()
+        return self.receptance(x).sigmoid_() * self.value(key)
