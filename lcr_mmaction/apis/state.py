@@ -23,7 +23,6 @@ def map_state(function: Callable[..., Tensor], *states: LCRState) -> LCRState:
         function: Takes one tensor of each state, returns one.
         *states: At least one; all with the same number of blocks.
     """
-    frame = function(*(state.frame for state in states))
     maps = tuple(
         function(*same) for same in zip(*(state.maps for state in states), strict=True)
     )
@@ -31,13 +30,12 @@ def map_state(function: Callable[..., Tensor], *states: LCRState) -> LCRState:
         BlockState(*(function(*tensors) for tensors in zip(*same, strict=True)))
         for same in zip(*(state.blocks for state in states), strict=True)
     )
-    return LCRState(frame, maps, blocks)
+    return LCRState(maps, blocks)
 
 
 def state_tensors(state: LCRState) -> dict[str, Tensor]:
-    """Name every tensor: ``frame``, ``maps.0``..., ``blocks.0.hidden``..."""
-    tensors = {"frame": state.frame}
-    tensors |= {f"maps.{i}": tensor for i, tensor in enumerate(state.maps)}
+    """Name every tensor: ``maps.0``..., ``blocks.0.hidden``..."""
+    tensors = {f"maps.{i}": tensor for i, tensor in enumerate(state.maps)}
     for i, block in enumerate(state.blocks):
         for name, tensor in block._asdict().items():
             tensors[f"blocks.{i}.{name}"] = tensor
@@ -52,7 +50,7 @@ def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
     """
     depth = sum(name.endswith(".hidden") for name in tensors)
     num_maps = sum(name.startswith("maps.") for name in tensors)
-    wanted = {"frame"} | {f"maps.{i}" for i in range(num_maps)}
+    wanted = {f"maps.{i}" for i in range(num_maps)}
     wanted |= {
         f"blocks.{i}.{field}" for i in range(depth) for field in BlockState._fields
     }
@@ -66,7 +64,7 @@ def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
         for i in range(depth)
     )
     maps = tuple(tensors[f"maps.{i}"] for i in range(num_maps))
-    return LCRState(tensors["frame"], maps, blocks)
+    return LCRState(maps, blocks)
 
 
 def save_state(state: LCRState, path: str | Path) -> None:
@@ -96,7 +94,7 @@ def state_to(
 
 def num_streams(state: LCRState) -> int:
     """Number of streams N in a state."""
-    return state.frame.shape[0]
+    return state.blocks[0].hidden.shape[0]
 
 
 def cat_states(states: Sequence[LCRState]) -> LCRState:
@@ -150,10 +148,11 @@ def reset_streams(state: LCRState, which: Tensor) -> LCRState:
 def decay_streams(state: LCRState, factor: float | Tensor) -> LCRState:
     """Fade the recurrent part, H and C, by a factor; one, or one a stream ``[N]``.
 
-    The last frame and the tokens that the shift looks back at stay: they are what
-    the camera saw, and do not accumulate.
+    What stem and token shift keep of the last frame stays: it is what the camera
+    saw, and does not accumulate.
     """
-    factor = torch.as_tensor(factor, dtype=state.frame.dtype, device=state.frame.device)
+    memory = state.blocks[0].memory
+    factor = torch.as_tensor(factor, dtype=memory.dtype, device=memory.device)
     factor = factor.expand(num_streams(state))
     blocks = tuple(
         block._replace(

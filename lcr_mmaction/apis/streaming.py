@@ -27,7 +27,13 @@ from .preprocess import (
 )
 from .result import StreamResult
 from .sources import FrameSource
-from .state import decay_streams, put_streams, reset_streams, select_streams
+from .state import (
+    decay_streams,
+    num_streams,
+    put_streams,
+    reset_streams,
+    select_streams,
+)
 
 DEFAULT_POLICY = "staggered"
 DEFAULT_SMOOTHING = 0.5
@@ -143,9 +149,8 @@ class StreamingRecognizer:
             self.detectors[i].reset()
         if self.state is not None and len(index):
             rows = self._rows(index)
-            size = tuple(self.state.frame.shape[-2:])
-            zeros = self.model.backbone.init_state(len(rows), size)
-            self.state = put_streams(self.state, rows, zeros)
+            which = rows.new_zeros(num_streams(self.state), dtype=torch.bool)
+            self.state = reset_streams(self.state, which.index_fill(0, rows, True))
 
     def update(self, frame: np.ndarray, time: float | None = None) -> StreamResult:
         """Read the next frame of the only stream.

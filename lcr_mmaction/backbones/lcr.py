@@ -29,13 +29,10 @@ class LCRState(NamedTuple):
     """All that the backbone remembers between two frames, as plain tensors.
 
     Attributes:
-        frame: The last frame with its edges, which a causal stem looks back at,
-            ``[N, 4, H, W]``.
-        maps: What the deeper layers of a causal stem saw at the last frame.
+        maps: What the layers of a causal stem keep of the last frame.
         blocks: State of every block.
     """
 
-    frame: Tensor
     maps: tuple[Tensor, ...]
     blocks: tuple[BlockState, ...]
 
@@ -212,7 +209,7 @@ class LCRBackbone(BaseModule):
             clips = torch.where(torch.isneginf(clips), 0.0, clips)
         height, width = (side // self.patch_size for side in clips.shape[-2:])
         grid = TokenGrid(height, width, keep)
-        state = self._zero_state(clips[:, :, 0], grid)
+        state = self._zero_state(clips.shape[0], clips.shape[-2:], grid)
         features, _ = self._run(clips.transpose(1, 2), state, grid)
         return features
 
@@ -229,10 +226,9 @@ class LCRBackbone(BaseModule):
             Zeros, on the device and in the dtype of the parameters.
         """
         size = self.img_size if img_size is None else img_size
-        frame = next(self.parameters()).new_zeros(batch_size, 4, *size)
-        self._check(frame.shape, 4, "[N, C, H, W]")
+        self._check(torch.Size((batch_size, 4, *size)), 4, "[N, C, H, W]")
         height, width = (side // self.patch_size for side in size)
-        return self._zero_state(frame, TokenGrid(height, width))
+        return self._zero_state(batch_size, size, TokenGrid(height, width))
 
     def step(self, frame: Tensor, state: LCRState) -> tuple[Tensor, LCRState]:
         """Read one frame of a stream.
@@ -249,15 +245,16 @@ class LCRBackbone(BaseModule):
             ValueError: The shape does not fit, or not to the state.
         """
         self._check(frame.shape, 4, "[N, C, H, W]")
-        expected = (state.frame.shape[0], *state.frame.shape[-2:])
-        if (frame.shape[0], *frame.shape[-2:]) != expected:
+        height, width = (side // self.patch_size for side in frame.shape[-2:])
+        grid = TokenGrid(height, width)
+        wanted = (frame.shape[0], self.num_prefix + height * width)
+        expected = tuple(state.blocks[0].hidden.shape[:2])
+        if wanted != expected:
             raise ValueError(
-                f"frame {tuple(frame.shape)} does not fit a state for (N, H, W) = "
+                f"frame {tuple(frame.shape)} does not fit a state for (N, tokens) = "
                 f"{expected}: call init_state({frame.shape[0]}, "
                 f"{tuple(frame.shape[-2:])})"
             )
-        height, width = (side // self.patch_size for side in frame.shape[-2:])
-        grid = TokenGrid(height, width)
         features, state = self._run(frame.unsqueeze(1), state, grid)
         return features[:, 0], state
 
@@ -268,7 +265,7 @@ class LCRBackbone(BaseModule):
         if frames.shape[2] == 3:
             frames = torch.cat([frames, self.graph_edges(frames)], dim=2)
         rgb, edge = frames.split([3, 1], dim=2)
-        tokens, maps = self.frame_embed(rgb, (state.frame[:, :3], *state.maps))
+        tokens, maps = self.frame_embed(rgb, state.maps)
         edges, _ = self.edge_embed(edge, ())
         if self.positions is not None:
             tokens = tokens + self.positions(grid)
@@ -290,7 +287,7 @@ class LCRBackbone(BaseModule):
                 tokens, memory, last = block(tokens, edges, before, context)
             after.append(last)
         features = torch.cat([self._read(tokens), self._read(memory)], dim=-1)
-        return features, LCRState(frames[:, -1], maps, tuple(after))
+        return features, LCRState(maps, tuple(after))
 
     def _read(self, tokens: Tensor) -> Tensor:
         """Summarise ``[N, T, L, C]`` as ``[N, T, C]``."""
@@ -300,15 +297,17 @@ class LCRBackbone(BaseModule):
             return tokens[:, :, 0]
         return tokens[:, :, 0] + tokens[:, :, 1:].mean(dim=2)
 
-    def _zero_state(self, frame: Tensor, grid: TokenGrid) -> LCRState:
-        n = frame.shape[0]
+    def _zero_state(
+        self, batch_size: int, size: tuple[int, int], grid: TokenGrid
+    ) -> LCRState:
         patches = grid.height * grid.width if grid.keep is None else grid.keep.shape[1]
-        zeros = frame.new_zeros(n, self.num_prefix + patches, self.embed_dims)
-        patch_zeros = zeros[:, self.num_prefix :]
-        block = BlockState(zeros, zeros, patch_zeros)
-        picture = frame.new_zeros(n, 4, *frame.shape[-2:])
-        maps = self.frame_embed.blank_maps(picture[:, :3])
-        return LCRState(picture, maps, (block,) * len(self.blocks))
+        parameter = next(self.parameters())
+        zeros = parameter.new_zeros(
+            batch_size, self.num_prefix + patches, self.embed_dims
+        )
+        block = BlockState(zeros, zeros, zeros[:, self.num_prefix :])
+        maps = self.frame_embed.blank(batch_size, size)
+        return LCRState(maps, (block,) * len(self.blocks))
 
     def _check(self, shape: torch.Size, dims: int, layout: str) -> None:
         if len(shape) != dims:

@@ -21,8 +21,8 @@ class BlockState(NamedTuple):
     Attributes:
         hidden: H, ``[N, L, C]``.
         memory: C, ``[N, L, C]``.
-        shifted: Normalised patch tokens that the token shift looks back at,
-            ``[N, patches, C]``.
+        shifted: What the last frame's patch tokens give to the token shift of the
+            next, ``[N, patches, C]``.
     """
 
     hidden: Tensor
@@ -67,9 +67,9 @@ class DropPath(nn.Module):
 class LCRBlock(nn.Module):
     """LCR block with residual paths across blocks, pre-norm as in Vision-RWKV.
 
-    ``x + H(gate, cell)``, then ``x + channel_mix(norm(x))``. Everything that does
-    not depend on the state is computed for all frames at once; :meth:`recur` is
-    the recurrent step, the same for a clip and for a stream.
+    ``x + H(gate, cell)``, then ``x + channel_mix(norm(x))``. All frames go through
+    every layer together; only the sum over time inside the cell takes them in
+    turn, and with ``feedback`` the gate too. A stream is a clip of one frame.
 
     Args:
         dim: Channels C.
@@ -120,84 +120,60 @@ class LCRBlock(nn.Module):
             Tokens ``[N, T, L, C]``, memory C of every frame ``[N, T, L, C]`` and
             the state after the last frame.
         """
-        normed = self.norm(frames)
-        shifted = self._shift(normed, state.shifted, context)
+        shifted, last = self._shift(self.norm(frames), state.shifted, context)
         inputs = self.gate.prepare(shifted, edges, context.rotation)
         gates = self.cell.gates(edges)
-        hidden, memory = self._recur_clip(inputs, gates, state, context)
-        tokens = self._combine(frames, hidden)
-        last = state.shifted
-        if self.shift.looks_back:
-            last = normed[:, -1, context.num_prefix :]
+        recur = self._recur_by_frame if self.feedback else self.recur
+        hidden, memory = recur(inputs, gates, state, context.rotation)
         after = BlockState(hidden[:, -1], memory[:, -1], last)
-        return tokens, memory, after
+        return self._combine(frames, hidden), memory, after
 
     def recur(
         self,
         inputs: GateInputs,
-        gate: Tensor,
-        hidden: Tensor,
-        memory: Tensor,
+        gates: tuple[Tensor, Tensor],
+        state: BlockState,
         rotation: Rotation | None,
     ) -> tuple[Tensor, Tensor]:
-        """The recurrent step: one frame in, the new hidden state and memory out.
+        """The recurrence: from all that the state has no part in to H and C.
 
         Args:
-            inputs: The frame's projections for the gate.
-            gate: The frame's forget gate, ``[N, L, C]``.
-            hidden: H_{t-1}, ``[N, L, C]``.
-            memory: C_{t-1}, ``[N, L, C]``.
+            inputs: Projections for the gate; of one frame, if it has feedback.
+            gates: ``keep`` and ``take`` of the cell, ``[N, T, L, C]``.
+            state: State before the first frame.
             rotation: Rotary positions, or None.
 
         Returns:
-            H_t and C_t, ``[N, L, C]`` each.
+            H and C of every frame, ``[N, T, L, C]`` each.
         """
-        gated = self.gate(inputs, hidden if self.feedback else None, rotation)
-        return self.cell(gated, gate, memory)
+        hidden = state.hidden if self.feedback else None
+        gated = self.gate(inputs, hidden, rotation)
+        return self.cell(gated, *gates, state.memory)
 
-    def _recur_clip(
+    def _recur_by_frame(
         self,
         inputs: GateInputs,
-        gates: Tensor,
+        gates: tuple[Tensor, Tensor],
         state: BlockState,
-        context: BlockContext,
+        rotation: Rotation | None,
     ) -> tuple[Tensor, Tensor]:
-        hidden, memory = state.hidden, state.memory
         all_hidden, all_memory = [], []
-        if not self.feedback:
-            gated = self._gate_all(inputs, context.rotation)
-        for t in range(gates.shape[1]):
-            if self.feedback:
-                hidden, memory = self.recur(
-                    inputs.frame(t), gates[:, t], hidden, memory, context.rotation
-                )
-            else:
-                hidden, memory = self.cell(gated[:, t], gates[:, t], memory)
+        for t in range(inputs.query.shape[1]):
+            keep, take = (gate[:, t : t + 1] for gate in gates)
+            hidden, memory = self.recur(inputs.frame(t), (keep, take), state, rotation)
+            state = BlockState(hidden[:, 0], memory[:, 0], state.shifted)
             all_hidden.append(hidden)
             all_memory.append(memory)
-        return torch.stack(all_hidden, 1), torch.stack(all_memory, 1)
+        return torch.cat(all_hidden, dim=1), torch.cat(all_memory, dim=1)
 
-    def _gate_all(self, inputs: GateInputs, rotation: Rotation | None) -> Tensor:
-        n, t = inputs.query.shape[:2]
-        decay = inputs.decay
-        if decay is not None and decay.dim() > 2:
-            decay = decay.flatten(0, 1)
-        if rotation is not None and rotation.cos.shape[0] > 1:
-            rotation = Rotation(*(x.repeat_interleave(t, 0) for x in rotation))
-        flat = GateInputs(
-            inputs.query.flatten(0, 1),
-            inputs.key.flatten(0, 1),
-            inputs.value.flatten(0, 1),
-            decay,
-        )
-        return self.gate(flat, None, rotation).unflatten(0, (n, t))
-
-    def _shift(self, normed: Tensor, before: Tensor, context: BlockContext) -> Tensor:
+    def _shift(
+        self, normed: Tensor, before: Tensor, context: BlockContext
+    ) -> tuple[Tensor, Tensor]:
         prefix = context.num_prefix
         if not prefix:
             return self.shift(normed, before, context.grid)
-        shifted = self.shift(normed[:, :, prefix:], before, context.grid)
-        return torch.cat([normed[:, :, :prefix], shifted], dim=2)
+        shifted, last = self.shift(normed[:, :, prefix:], before, context.grid)
+        return torch.cat([normed[:, :, :prefix], shifted], dim=2), last
 
     def _combine(self, frames: Tensor, hidden: Tensor) -> Tensor:
         tokens = frames + self.drop_path(hidden)

@@ -1,7 +1,8 @@
-"""Recurrent cells: how a block's memory C takes up one frame.
+"""Recurrent cells: how a block's memory C takes up the frames.
 
-``gates`` computes for all frames what does not depend on the state;
-``forward`` is the recurrence, elementwise over tokens and channels.
+All cells share ``C_t = keep_t * C_{t-1} + take_t * tanh(A_t)`` and
+``H_t = tanh(C_t) * sigmoid(A_t)``; they differ in how the edges give ``keep`` and
+``take``. Everything but the sum over time is computed for all frames at once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from torch import Tensor, nn
 class PaperCell(nn.Module):
     """The paper's cell, taken literally; its memory is not bounded.
 
-    ``C_t = E_t * (tanh(A_t) + C_{t-1}) + C_{t-1}``,
-    ``H_t = tanh(C_t) * sigmoid(A_t)``, E_t the embedded edge.
+    ``C_t = E_t * (tanh(A_t) + C_{t-1}) + C_{t-1}``, E_t the embedded edge: that is
+    ``keep = 1 + E_t``, ``take = E_t``.
 
     Args:
         dim: Channels; not used.
@@ -25,24 +26,30 @@ class PaperCell(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
 
-    def gates(self, edge: Tensor) -> Tensor:
-        """The embedded edge itself, ``[..., L, C]``."""
-        return edge
+    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
+        """``keep`` and ``take`` of embedded edges ``[..., L, C]``."""
+        return 1 + edge, edge
 
     def forward(
-        self, gated: Tensor, gate: Tensor, memory: Tensor
+        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take up one frame.
+        """Take up frames.
 
         Args:
-            gated: Output A_t of the CrossRWKV gate, ``[N, L, C]``.
-            gate: What ``gates`` gave for this frame, ``[N, L, C]``.
-            memory: C_{t-1}, ``[N, L, C]``.
+            gated: Outputs A of the CrossRWKV gate, ``[N, T, L, C]``.
+            keep: From :meth:`gates`, ``[N, T, L, C]``.
+            take: From :meth:`gates`, ``[N, T, L, C]``.
+            memory: C before the first frame, ``[N, L, C]``.
 
         Returns:
-            H_t and C_t, ``[N, L, C]`` each.
+            H and C of every frame, ``[N, T, L, C]`` each.
         """
-        memory = gate * (gated.tanh() + memory) + memory
+        new = take * gated.tanh()
+        memories = []
+        for t in range(gated.shape[1]):
+            memory = torch.addcmul(new[:, t], keep[:, t], memory)
+            memories.append(memory)
+        memory = torch.stack(memories, dim=1)
         return memory.tanh() * gated.sigmoid(), memory
 
 
@@ -64,16 +71,10 @@ class BoundedCell(PaperCell):
         self.scale = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.linspace(*init_bias, dim))
 
-    def gates(self, edge: Tensor) -> Tensor:
-        """Forget gate f, ``[..., L, C]``."""
-        return (edge * self.scale + self.bias).sigmoid()
-
-    def forward(
-        self, gated: Tensor, gate: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take up one frame; shapes as in PaperCell."""
-        memory = gate * (memory + gated.tanh())
-        return memory.tanh() * gated.sigmoid(), memory
+    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
+        """Forget gate f, twice."""
+        forget = torch.addcmul(self.bias, edge, self.scale).sigmoid()
+        return forget, forget
 
 
 class NoRecurrence(PaperCell):
@@ -82,9 +83,9 @@ class NoRecurrence(PaperCell):
     recurrent = False
 
     def forward(
-        self, gated: Tensor, gate: Tensor, memory: Tensor
+        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Pass the frame on; shapes as in PaperCell."""
+        """Pass the frames on; shapes as in PaperCell."""
         return gated, gated
 
 

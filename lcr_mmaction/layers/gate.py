@@ -14,14 +14,14 @@ KEY_VALUE_SOURCES = ("edge", "edge+frame")
 
 
 class GateInputs(NamedTuple):
-    """What the gate can compute before the recurrence starts.
+    """What the gate can compute of all frames before the recurrence starts.
 
     Attributes:
         query: Frame tokens that receptance and gate are projected from,
-            ``[..., L, C]``.
-        key: ``[..., L, H, K]``.
-        value: ``[..., L, H, K]``.
-        decay: Log-decay, ``[..., L, H, K]``, ``(H, K)`` or None.
+            ``[N, T, L, C]``.
+        key: ``[N, T, L, H, K]``.
+        value: ``[N, T, L, H, K]``.
+        decay: Log-decay, ``[N, T, L, H, K]``, ``(H, K)`` or None.
     """
 
     query: Tensor
@@ -30,11 +30,14 @@ class GateInputs(NamedTuple):
     decay: Tensor | None
 
     def frame(self, t: int) -> GateInputs:
-        """Inputs of frame ``t`` of ``[N, T, ...]`` tensors."""
+        """Inputs of frame ``t`` alone, T = 1."""
+        now = slice(t, t + 1)
         decay = self.decay
         if decay is not None and decay.dim() > 2:
-            decay = decay[:, t]
-        return GateInputs(self.query[:, t], self.key[:, t], self.value[:, t], decay)
+            decay = decay[:, now]
+        return GateInputs(
+            self.query[:, now], self.key[:, now], self.value[:, now], decay
+        )
 
 
 class CrossRWKVGate(nn.Module):
@@ -67,8 +70,8 @@ class CrossRWKVGate(nn.Module):
         """Project all that does not depend on the state.
 
         Args:
-            frame: Shifted frame tokens x, ``[..., L, C]``.
-            edge: Edge tokens e, ``[..., L, C]``.
+            frame: Shifted frame tokens x, ``[N, T, L, C]``.
+            edge: Edge tokens e, ``[N, T, L, C]``.
             rotation: Rotary positions, or None.
 
         Returns:
@@ -85,22 +88,27 @@ class CrossRWKVGate(nn.Module):
     def forward(
         self, inputs: GateInputs, hidden: Tensor | None, rotation: Rotation | None
     ) -> Tensor:
-        """Let the frame and the state read the edges.
+        """Let the frames and the state read the edges.
 
         Args:
-            inputs: From :meth:`prepare`, for one frame, ``[B, L, ...]``.
-            hidden: H_{t-1}, ``[B, L, C]``, or None for a gate without feedback.
+            inputs: From :meth:`prepare`.
+            hidden: H_{t-1}, ``[N, L, C]``, of inputs of one frame; None for a gate
+                without feedback.
             rotation: As in :meth:`prepare`.
 
         Returns:
-            A_t, ``[B, L, C]``.
+            A, ``[N, T, L, C]``.
         """
-        query = inputs.query if hidden is None else inputs.query + hidden
+        query, key, value, decay = inputs
+        if hidden is not None:
+            query = query + hidden.unsqueeze(1)
         receptance, gate = self.receptance_gate(query).chunk(2, dim=-1)
         receptance = receptance.unflatten(-1, (self.num_heads, -1))
         if rotation is not None:
             receptance = rotate(receptance, rotation)
-        mixed = self.mixer(receptance, inputs.key, inputs.value, inputs.decay)
-        shape = gate.shape
-        mixed = self.norm(mixed.reshape(-1, shape[-1])).view(shape)
+        if decay is not None and decay.dim() > 2:
+            decay = decay.flatten(0, 1)
+        receptance, key, value = (x.flatten(0, 1) for x in (receptance, key, value))
+        mixed = self.mixer(receptance, key, value, decay)
+        mixed = self.norm(mixed.reshape(-1, gate.shape[-1])).view(gate.shape)
         return self.output(mixed * F.silu(gate))

@@ -1,17 +1,18 @@
 """From pixels to patch tokens, for frames and for edge maps.
 
 Every embedding maps frames, and what it kept of the frame before them, to tokens
-and what it keeps of the last frame: the inputs of its layers, the frame first.
+and what it keeps of the last frame.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .token_shift import previous_frames
 
-LayerInputs = tuple[Tensor, ...]
+Kept = tuple[Tensor, ...]
 
 
 class PatchEmbed(nn.Module):
@@ -27,31 +28,25 @@ class PatchEmbed(nn.Module):
         super().__init__()
         self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
 
-    def blank_maps(self, frame: Tensor) -> LayerInputs:
-        """Inputs of the deeper layers before the first frame.
+    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
+        """What was kept before the first frame, a tensor per layer: nothing here.
 
         Args:
-            frame: Gives batch size, size, device and dtype:
-                ``[N, in_channels, H, W]``.
-
-        Returns:
-            Zeros, a tensor per layer; nothing here.
+            batch_size: N.
+            size: ``(height, width)`` of the frames.
         """
         return ()
 
-    def forward(
-        self, frames: Tensor, before: LayerInputs
-    ) -> tuple[Tensor, LayerInputs]:
+    def forward(self, frames: Tensor, before: Kept) -> tuple[Tensor, Kept]:
         """Embed frames.
 
         Args:
             frames: ``[N, T, in_channels, H, W]``.
-            before: The frame before the first, ``[N, in_channels, H, W]``, and
-                what :meth:`blank_maps` or the last call gave.
+            before: What :meth:`blank` or the last call gave.
 
         Returns:
-            Tokens ``[N, T, H * W / patch_size^2, C]`` and the inputs of the deeper
-            layers at the last frame.
+            Tokens ``[N, T, H * W / patch_size^2, C]`` and what is kept of the last
+            frame.
         """
         tokens = self.project(frames.flatten(0, 1)).flatten(2).transpose(1, 2)
         return tokens.unflatten(0, frames.shape[:2]), ()
@@ -90,27 +85,39 @@ class ConvStem(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
 
-    def blank_maps(self, frame: Tensor) -> LayerInputs:
+    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
         """Nothing, as for PatchEmbed."""
         return ()
 
-    def forward(
-        self, frames: Tensor, before: LayerInputs
-    ) -> tuple[Tensor, LayerInputs]:
+    def forward(self, frames: Tensor, before: Kept) -> tuple[Tensor, Kept]:
         """Embed frames; shapes as in PatchEmbed."""
-        maps = frames
-        after = []
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            if self.looks_back:
-                after.append(maps[:, -1])
-                change = maps - previous_frames(maps, before[i])
-                maps = torch.cat([maps, change], dim=2)
-            images = maps.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            images = norm(conv(images))
-            if i < len(self.convs) - 1:
-                images = images.relu_()
-            maps = images.unflatten(0, frames.shape[:2])
-        return maps.flatten(3).transpose(2, 3), tuple(after[1:])
+        num_frames = frames.shape[1]
+        maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        after: Kept = ()
+        for i, norm in enumerate(self.norms):
+            maps, kept = self.convolve(i, maps, num_frames, before)
+            after += kept
+            maps = norm(maps)
+            if i < len(self.norms) - 1:
+                maps = maps.relu_()
+        tokens = maps.flatten(2).transpose(1, 2)
+        return tokens.unflatten(0, frames.shape[:2]), after
+
+    def convolve(
+        self, layer: int, maps: Tensor, num_frames: int, before: Kept
+    ) -> tuple[Tensor, Kept]:
+        """Convolve all frames.
+
+        Args:
+            layer: Which layer's weights.
+            maps: ``[N * T, in, H, W]``.
+            num_frames: T.
+            before: What all layers kept of the frame before the first.
+
+        Returns:
+            ``[N * T, out, H / 2, W / 2]`` and what this layer keeps of the last frame.
+        """
+        return self.convs[layer](maps), ()
 
 
 class CausalConvStem(ConvStem):
@@ -118,19 +125,33 @@ class CausalConvStem(ConvStem):
 
     The input of each convolution is a map beside its change since the last frame
     (a temporal kernel of two frames), so that motion finer than a patch reaches
-    the tokens.
+    the tokens. The convolution being linear, ``W_x x_t + W_d (x_t - x_{t-1})`` is
+    found as ``(W_x + W_d) x_t - W_d x_{t-1}``: both products of a frame at once,
+    the second kept for the next frame.
     """
 
     looks_back = True
 
-    def blank_maps(self, frame: Tensor) -> LayerInputs:
-        """Blank inputs of the second and later layers."""
-        n, _, height, width = frame.shape
-        maps = []
-        for norm in list(self.norms)[:-1]:
+    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
+        """Second products of a blank frame: zeros."""
+        height, width = size
+        kept = []
+        for conv in self.convs:
             height, width = (height + 1) // 2, (width + 1) // 2
-            maps.append(frame.new_zeros(n, norm.num_features, height, width))
-        return tuple(maps)
+            shape = (batch_size, conv.out_channels, height, width)
+            kept.append(conv.weight.new_zeros(shape))
+        return tuple(kept)
+
+    def convolve(
+        self, layer: int, maps: Tensor, num_frames: int, before: Kept
+    ) -> tuple[Tensor, Kept]:
+        """Convolve every frame and its change since the last; shapes as above."""
+        now, change = self.convs[layer].weight.chunk(2, dim=1)
+        weight = torch.cat([now + change, change])
+        both = F.conv2d(maps, weight, stride=2, padding=1)
+        now, last = both.unflatten(0, (-1, num_frames)).chunk(2, dim=2)
+        maps = now - previous_frames(last, before[layer])
+        return maps.flatten(0, 1), (last[:, -1],)
 
 
 PATCH_EMBEDS: dict[str, type[nn.Module]] = {

@@ -1,7 +1,7 @@
 """Token shifts: what a token sees of its neighbours before it is projected.
 
 Each shift maps the normalised tokens of all frames to shifted ones. A shift that
-looks back in time takes the tokens of the frame before the first one, so that a
+looks back in time takes what it kept of the frame before the first one, so that a
 clip and a stream of single frames give the same result.
 """
 
@@ -38,8 +38,6 @@ class CausalConvShift(nn.Module):
         dim: Channels C.
     """
 
-    looks_back = True
-
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
@@ -52,26 +50,29 @@ class CausalConvShift(nn.Module):
             nn.init.normal_(self.weight, std=0.1)
             self.weight[: self.dim, 0, 1, 1] += 1.0
 
-    def forward(self, tokens: Tensor, before: Tensor, grid: TokenGrid) -> Tensor:
+    def forward(
+        self, tokens: Tensor, before: Tensor, grid: TokenGrid
+    ) -> tuple[Tensor, Tensor]:
         """Shift tokens.
 
         Args:
             tokens: ``[N, T, L, C]``.
-            before: Tokens of the frame before the first, ``[N, L, C]``.
+            before: What this method kept of the frame before the first,
+                ``[N, L, C]``; zeros for none.
             grid: Where the tokens lie.
 
         Returns:
-            ``[N, T, L, C]``.
+            Shifted tokens ``[N, T, L, C]``, and what the last frame gives to the
+            next one, ``[N, L, C]``.
         """
-        frames = tokens.shape[1]
-        both = torch.cat([before.unsqueeze(1), tokens], dim=1)
-        images = grid.to_map(both)
-        now, last = self.weight.split(self.dim)
-        images = images.unflatten(0, (-1, frames + 1))
-        shifted = F.conv2d(
-            images[:, 1:].flatten(0, 1), now, padding=1, groups=self.dim
-        ) + F.conv2d(images[:, :-1].flatten(0, 1), last, padding=1, groups=self.dim)
-        return grid.to_tokens(shifted, frames)
+        images = grid.to_map(tokens)
+        now, last = (
+            grid.to_tokens(
+                F.conv2d(images, taps, padding=1, groups=self.dim), tokens.shape[1]
+            )
+            for taps in self.weight.split(self.dim)
+        )
+        return now + previous_frames(last, before), last[:, -1]
 
 
 class QShift(nn.Module):
@@ -84,14 +85,14 @@ class QShift(nn.Module):
         dim: Channels C, a multiple of 4.
     """
 
-    looks_back = False
-
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.mix = nn.Parameter(torch.full((dim,), 0.5))
 
-    def forward(self, tokens: Tensor, before: Tensor, grid: TokenGrid) -> Tensor:
-        """Shift tokens; ``before`` is not used. Shapes as in CausalConvShift."""
+    def forward(
+        self, tokens: Tensor, before: Tensor, grid: TokenGrid
+    ) -> tuple[Tensor, Tensor]:
+        """Shift tokens; ``before`` stays. Shapes as in CausalConvShift."""
         images = grid.to_map(tokens)
         left, right, up, down = images.chunk(4, dim=1)
         shifted = torch.cat(
@@ -104,7 +105,7 @@ class QShift(nn.Module):
             dim=1,
         )
         shifted = grid.to_tokens(shifted, tokens.shape[1])
-        return torch.lerp(shifted, tokens, self.mix.to(tokens.dtype))
+        return torch.lerp(shifted, tokens, self.mix.to(tokens.dtype)), before
 
 
 class NoShift(nn.Module):
@@ -114,14 +115,14 @@ class NoShift(nn.Module):
         dim: Channels C; not used.
     """
 
-    looks_back = False
-
     def __init__(self, dim: int) -> None:
         super().__init__()
 
-    def forward(self, tokens: Tensor, before: Tensor, grid: TokenGrid) -> Tensor:
-        """Return ``tokens``."""
-        return tokens
+    def forward(
+        self, tokens: Tensor, before: Tensor, grid: TokenGrid
+    ) -> tuple[Tensor, Tensor]:
+        """Return ``tokens``; ``before`` stays."""
+        return tokens, before
 
 
 TOKEN_SHIFTS: dict[str, type[nn.Module]] = {

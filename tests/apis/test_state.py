@@ -9,6 +9,7 @@ from lcr_mmaction.apis.state import (
     cat_states,
     decay_streams,
     load_state,
+    map_state,
     num_streams,
     put_streams,
     reset_streams,
@@ -66,7 +67,7 @@ def test_loading_something_else_is_refused(tmp_path):
 def test_names_round_trip(backbone):
     state = backbone.init_state(1)
     tensors = state_tensors(state)
-    assert list(tensors)[:3] == ["frame", "maps.0", "maps.1"]
+    assert list(tensors)[:2] == ["maps.0", "maps.1"]
     assert list(tensors)[-3:] == [
         "blocks.1.hidden",
         "blocks.1.memory",
@@ -122,7 +123,7 @@ def test_reset_touches_one_stream(backbone, clip):
 
 def test_reset_clears_what_is_not_finite(backbone):
     state = backbone.init_state(1)
-    broken = state._replace(frame=torch.full_like(state.frame, float("nan")))
+    broken = map_state(lambda x: torch.full_like(x, float("nan")), state)
     assert_same(reset_streams(broken, torch.tensor([True])), state)
 
 
@@ -134,7 +135,8 @@ def test_decay_fades_the_recurrent_part_only(backbone, clip):
         torch.testing.assert_close(after.hidden[0], before.hidden[0] * 0.5)
         torch.testing.assert_close(after.memory[0], before.memory[0] * 0.5)
         torch.testing.assert_close(after.shifted, before.shifted)
-    torch.testing.assert_close(faded.frame, state.frame)
+    for before, after in zip(state.maps, faded.maps, strict=True):
+        torch.testing.assert_close(after, before)
 
 
 def test_moving_changes_the_dtype_of_all(backbone, clip):
@@ -158,7 +160,7 @@ def test_size_counts_every_tensor_and_stream(make_backbone):
     backbone = make_backbone(readout="cls+mean", patch_embed="patch")
     one, three = backbone.init_state(1), backbone.init_state(3)
     tokens, patches, dim, depth = 17, 16, 16, 2
-    expected = 4 * (4 * 32 * 32 + depth * dim * (2 * tokens + patches))
+    expected = 4 * depth * dim * (2 * tokens + patches)
     assert state_bytes(one) == expected
     assert state_bytes(three) == 3 * expected
     stem = make_backbone(readout="cls+mean").init_state(1)
