@@ -8,6 +8,7 @@ model = dict(
         arch="paper",
         block="plain",
         cell="paper",
+        feedback=True,
         kv_source="edge",
         token_shift="q_shift",
         patch_embed="patch",

@@ -90,7 +90,7 @@ class LCRBackbone(BaseModule):
         patch_size: int = 16,
         block: str = "residual",
         cell: str = "bounded",
-        feedback: bool = True,
+        feedback: bool = False,
         kv_source: str = "edge+frame",
         token_shift: str = "causal_conv",
         mixer: str = "rwkv",

@@ -43,9 +43,9 @@ class GateInputs(NamedTuple):
 class CrossRWKVGate(nn.Module):
     """``A_t = W_a (SiLU(G) * LN_head(mix(R, K, V)))``.
 
-    R and G are projected from the frame plus the previous hidden state, K and V
-    from the edges (and, by option, the frame). Frame and state are combined by
-    sum, the paper being silent on it.
+    R and G are projected from the frame, K and V from the edges (and, by option,
+    the frame). With feedback, the previous hidden state is added to the frame; the
+    paper combines the two, but is silent on how.
 
     Args:
         dim: Channels C.
