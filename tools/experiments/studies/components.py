@@ -1,0 +1,63 @@
+"""What each part of LCR is worth: one part at a time changed or left out."""
+
+import inspect
+
+from harness.study import ROOT, Clips, Size, Study, Variant
+from mmengine.config import Config
+
+from lcr_mmaction.backbones import LCRBackbone
+
+PATCH = 16
+DEFAULTS = inspect.signature(LCRBackbone).parameters
+FEEDBACK = DEFAULTS["feedback"].default
+
+
+def backbone(name: str, **options: object) -> Variant:
+    """A variant with other options of the backbone."""
+    return Variant(name, {f"model.backbone.{key}": x for key, x in options.items()})
+
+
+def masked(ratio: float) -> Variant:
+    """A variant trained with tube masking."""
+    mask = {"TubeMask": dict(mask_ratio=ratio, patch_size=PATCH)}
+    return Variant(f"tube masking {ratio:g}", train_edits=mask)
+
+
+def paper() -> Variant:
+    """All that the paper-literal config sets, at the study's width and depth."""
+    model = Config.fromfile(ROOT / "configs" / "lcr_jester_paper.py").model
+    own = ("type", "arch", "img_size", "patch_size", "drop_path_rate")
+    options = {
+        f"model.backbone.{key}": value
+        for key, value in model.backbone.items()
+        if key not in own
+    }
+    options["model.cls_head.consensus"] = model.cls_head.consensus
+    return Variant("paper-literal", options)
+
+
+STUDY = Study(
+    title="Components",
+    question="What is each part worth? One part at a time is exchanged or left out; "
+    "the reference is the default.",
+    sizes={
+        "quick": Size(Clips(1620, 540), epochs=8),
+        "full": Size(Clips(27000, 2700), epochs=30),
+    },
+    variants=[
+        Variant("base", reference=True),
+        backbone("softmax attention", mixer="attention"),
+        backbone("no LSTM", cell="none"),
+        masked(0.25),
+        masked(0.5),
+        backbone("paper's cell", cell="paper"),
+        backbone("no feedback" if FEEDBACK else "feedback", feedback=not FEEDBACK),
+        backbone("no residual path", block="plain"),
+        backbone("keys from the edge alone", kv_source="edge"),
+        backbone("patch embedding", patch_embed="patch"),
+        backbone("dynamic decay", mixer="rwkv_dynamic"),
+        backbone("no token shift", token_shift="none"),
+        backbone("class token readout", readout="cls"),
+        paper(),
+    ],
+)

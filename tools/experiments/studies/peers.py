@@ -1,0 +1,23 @@
+"""LCR beside other models of its size, on the same clips."""
+
+from harness.study import ROOT, Clips, Size, Study, Variant
+
+PEERS = ROOT / "tools" / "experiments" / "peers"
+
+STUDY = Study(
+    title="Peers",
+    question="How does LCR compare with other recognizers of its size, trained from "
+    "scratch on the same clips with the same augmentation for as many epochs?",
+    sizes={
+        "quick": Size(Clips(1620, 540), epochs=8),
+        "full": Size(Clips(27000, 2700), epochs=30),
+    },
+    variants=[
+        Variant("LCR", reference=True),
+        *(
+            Variant(path.stem, config=str(path.relative_to(ROOT)))
+            for path in sorted(PEERS.glob("*.py"))
+            if not path.name.startswith("_")
+        ),
+    ],
+)
