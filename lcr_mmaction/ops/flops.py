@@ -13,6 +13,7 @@ states again, states of the adjoint, the products for r, k and v, and the decay'
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
 from typing import Any
@@ -60,8 +61,8 @@ def _register() -> None:
         complexity_analysis.generic_activation_jit()
     )
     if importlib.util.find_spec("fvcore"):
-        from fvcore.nn import flop_count
-
+        # By name: in fvcore.nn, a function of the same name hides the module.
+        flop_count = importlib.import_module("fvcore.nn.flop_count")
         flop_count._DEFAULT_SUPPORTED_OPS["lcr::bi_wkv"] = _traced
 
 
