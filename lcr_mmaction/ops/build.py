@@ -3,8 +3,9 @@
 ``python -m lcr_mmaction.ops.build`` builds what this machine can, now, into the cache
 that every later run finds. The same functions build on first use, and ahead of time for
 ``LCR_BUILD_OPS=1 pip install --no-build-isolation .``. A library's file name carries
-everything that it depends on (torch, its ABI, the sources, the instruction sets), so
-that versions lie side by side, and it appears in its place in one step, under a lock.
+everything that it depends on (torch, its ABI, the sources, the processors it is for),
+so that versions lie side by side, and it appears in its place in one step, under a
+lock.
 
 Nothing here is imported at the top that a plain ``pip install .`` lacks: ``setup.py``
 runs this file without torch and before the package exists.
@@ -40,6 +41,9 @@ INSTRUCTION_SETS = {
     "avx2": AVX2,
     "generic": [],
 }
+# CUDA architectures the kernels are for: compute capabilities, times ten.
+OLDEST, NEWEST = 75, 100
+EVERY = "every"
 
 
 class BuildError(RuntimeError):
@@ -73,12 +77,42 @@ def all_instruction_sets() -> list[str]:
     return list(INSTRUCTION_SETS) if x86 else ["generic"]
 
 
-def library_name(kind: str, instruction_sets: Sequence[str]) -> str:
+def architectures_here() -> list[str]:
+    """The architectures of this machine's CUDA devices, such as ``['sm_90']``."""
+    import torch
+
+    devices = range(torch.cuda.device_count())
+    found = {torch.cuda.get_device_capability(device) for device in devices}
+    return [f"sm_{major}{minor}" for major, minor in sorted(found)]
+
+
+def known_architectures(nvcc: Path) -> list[str]:
+    """Those from sm_75 to sm_100 that nvcc knows."""
+    listing = subprocess.run(
+        [nvcc, "--list-gpu-code"], check=True, capture_output=True, text=True
+    ).stdout
+    numbers = {line.strip().removeprefix("sm_") for line in listing.splitlines()}
+    known = sorted(int(number) for number in numbers if number.isdigit())
+    return [f"sm_{number}" for number in known if OLDEST <= number <= NEWEST]
+
+
+def targets_here(kind: str) -> list[str]:
+    """What a kernel built on this machine is for: its processor or its GPUs."""
+    return instruction_sets_here() if kind == "cpu" else architectures_here()
+
+
+def every_target(kind: str) -> list[str]:
+    """What a kernel built ahead of time is for."""
+    return all_instruction_sets() if kind == "cpu" else [EVERY]
+
+
+def library_name(kind: str, targets: Sequence[str]) -> str:
     """File name of the library for the torch that is running.
 
     Args:
         kind: ``'cpu'`` or ``'cuda'``.
-        instruction_sets: of the CPU kernel; empty for CUDA.
+        targets: instruction sets of the CPU kernel, best first; or architectures of
+            the CUDA kernel, or ``['every']``.
     """
     import torch
 
@@ -91,7 +125,7 @@ def library_name(kind: str, instruction_sets: Sequence[str]) -> str:
         f"abi{int(torch.compiled_with_cxx11_abi())}",
         sys.platform,
         platform.machine(),
-        *instruction_sets,
+        *targets,
         digest.hexdigest()[:12],
     ]
     return "-".join(parts) + ".so"
@@ -99,11 +133,7 @@ def library_name(kind: str, instruction_sets: Sequence[str]) -> str:
 
 def find_library(kind: str) -> Path | None:
     """The library built for this torch and machine, ahead of time or in the cache."""
-    if kind == "cpu":
-        here, every = instruction_sets_here(), all_instruction_sets()
-        names = [library_name(kind, every), library_name(kind, here)]
-    else:
-        names = [library_name(kind, [])]
+    names = [library_name(kind, f(kind)) for f in (every_target, targets_here)]
     for directory in (AHEAD_OF_TIME, cache_directory()):
         for name in names:
             if (directory / name).is_file():
@@ -111,25 +141,28 @@ def find_library(kind: str) -> Path | None:
     return None
 
 
-def build(kind: str, directory: Path, instruction_sets: Sequence[str] = ()) -> Path:
+def build(kind: str, directory: Path, targets: Sequence[str]) -> Path:
     """Build one library into ``directory`` unless it is there.
 
     Several processes may ask at once: one builds, the others wait for it.
 
+    Args:
+        kind: ``'cpu'`` or ``'cuda'``.
+        directory: made if need be.
+        targets: see :func:`library_name`.
+
     Raises:
         BuildError: if there is no compiler, or it fails.
     """
-    target = directory / library_name(kind, instruction_sets)
+    target = directory / library_name(kind, targets)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _lock(target.with_suffix(".lock")):
             if target.is_file():
                 return target
             with tempfile.TemporaryDirectory(dir=directory) as scratch:
-                if kind == "cpu":
-                    built = _compile_cpu(Path(scratch), instruction_sets)
-                else:
-                    built = _compile_cuda(Path(scratch))
+                compile_kind = _compile_cpu if kind == "cpu" else _compile_cuda
+                built = compile_kind(Path(scratch), targets)
                 os.replace(built, target)
     except OSError as error:
         raise BuildError(
@@ -222,30 +255,56 @@ def _compile_cpu(scratch: Path, instruction_sets: Sequence[str]) -> Path:
     return output
 
 
-def _compile_cuda(scratch: Path) -> Path:
-    import torch
-
-    if not torch.version.cuda:
-        raise BuildError("this torch is built without CUDA")
-    home = cuda_home()
-    cxx, nvcc = compiler(), str(home / "bin" / "nvcc")
-    major, minor = torch.cuda.get_device_capability()
+def _compile_cuda(scratch: Path, targets: Sequence[str]) -> Path:
+    nvcc = nvcc_for_torch()
+    architectures = known_architectures(nvcc) if targets == [EVERY] else targets
+    # nvcc compiles the binding and links as well: it knows where its headers and its
+    # runtime lie, which differs between distributions of CUDA.
+    command = [str(nvcc), "-ccbin", compiler(), "-Xcompiler", "-fPIC"]
     torch_flags, link_flags = _torch_flags()
+    torch_flags.remove("-fPIC")
     kernel, binding = scratch / "kernel.o", scratch / "binding.o"
     run_all(
         [
-            [nvcc, *NVCC_FLAGS, "-Xcompiler", "-fPIC", "-ccbin", cxx]
-            + [f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"]
+            [*command, *NVCC_FLAGS, *architecture_flags(architectures), "--threads=2"]
             + ["-c", str(SOURCES / "cuda_kernel.cu"), "-o", str(kernel)],
-            [cxx, *torch_flags, f"-I{home / 'include'}"]
+            [*command, *torch_flags]
             + ["-c", str(SOURCES / "cuda_binding.cpp"), "-o", str(binding)],
         ]
     )
     output = scratch / "library.so"
-    runtime = ["-lc10_cuda", "-ltorch_cuda", f"-L{home / 'lib64'}", "-lcudart"]
-    objects = [str(kernel), str(binding)]
-    run_all([[cxx, "-shared", *objects, "-o", str(output), *link_flags, *runtime]])
+    command += ["-shared", "--cudart=shared", str(kernel), str(binding)]
+    link_flags += ["-lc10_cuda", "-ltorch_cuda"]
+    run_all([[*command, "-o", str(output), *link_flags]])
     return output
+
+
+def architecture_flags(architectures: Sequence[str]) -> list[str]:
+    """Flags of nvcc for the architectures, such as ``['sm_75', 'sm_90']``."""
+    numbers = [name.removeprefix("sm_") for name in architectures]
+    return [f"-gencode=arch=compute_{n},code=sm_{n}" for n in numbers]
+
+
+def nvcc_for_torch() -> Path:
+    """The nvcc at hand, if it goes with the torch that is running.
+
+    Raises:
+        BuildError: if torch has no CUDA or another major version of it, or there is
+            no nvcc.
+    """
+    import torch
+
+    if not (wanted := torch.version.cuda):
+        raise BuildError("this torch is built without CUDA")
+    nvcc = cuda_home() / "bin" / "nvcc"
+    told = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
+    release = told.partition("release ")[2].partition(",")[0]
+    if release.split(".")[0] != wanted.split(".")[0]:
+        raise BuildError(
+            f"{nvcc} is of CUDA {release or 'unknown'} but this torch of CUDA "
+            f"{wanted}; set CUDA_HOME to a toolkit of torch's, then run `{COMMAND}`"
+        )
+    return nvcc
 
 
 def cuda_home() -> Path:
@@ -269,7 +328,8 @@ def setup_arguments() -> dict[str, Any]:
 
     Returns:
         ``ext_modules`` and ``cmdclass`` that compile the kernels ahead of time, for
-        every instruction set of this kind of processor.
+        every instruction set of this kind of processor and, where nvcc or a GPU is,
+        every CUDA architecture.
     """
     if os.environ.get("LCR_BUILD_OPS") != "1":
         return {}
@@ -285,9 +345,9 @@ def setup_arguments() -> dict[str, Any]:
             return Path(self.build_lib).resolve() / "lcr_mmaction" / "ops" / "lib"
 
         def run(self) -> None:
-            build("cpu", self.directory(), all_instruction_sets())
-            if _cuda_is_usable():
-                build("cuda", self.directory())
+            build("cpu", self.directory(), every_target("cpu"))
+            if _cuda_is_wanted():
+                build("cuda", self.directory(), every_target("cuda"))
             for lock in self.directory().glob("*.lock"):
                 lock.unlink()
 
@@ -301,18 +361,22 @@ def setup_arguments() -> dict[str, Any]:
     return {"ext_modules": [kernels], "cmdclass": {"build_ext": BuildKernels}}
 
 
-def _cuda_is_usable() -> bool:
+def _cuda_is_wanted() -> bool:
     import torch
 
-    return bool(torch.version.cuda) and torch.cuda.is_available()
+    return bool(torch.version.cuda) and bool(
+        torch.cuda.is_available() or shutil.which("nvcc") or os.environ.get("CUDA_HOME")
+    )
 
 
 def main() -> int:
     """Build every kernel that this machine can use."""
     try:
-        print(build("cpu", cache_directory(), instruction_sets_here()))
-        if _cuda_is_usable():
-            print(build("cuda", cache_directory()))
+        import torch
+
+        print(build("cpu", cache_directory(), targets_here("cpu")))
+        if torch.cuda.is_available():
+            print(build("cuda", cache_directory(), targets_here("cuda")))
         else:
             print("no CUDA device: the CUDA kernel was not built", file=sys.stderr)
     except BuildError as error:

@@ -8,7 +8,6 @@ thrown away: this is a check. Kernels for use are built by ``lcr_mmaction.ops.bu
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,35 +15,21 @@ from pathlib import Path
 
 from . import build
 
-OLDEST, NEWEST = 75, 100
 
-
-def known_architectures(nvcc: Path) -> list[int]:
-    """Compute capabilities, times ten, that nvcc knows and the kernels are for."""
-    listing = subprocess.run(
-        [nvcc, "--list-gpu-code"], check=True, capture_output=True, text=True
-    ).stdout
-    numbers = {line.strip().removeprefix("sm_") for line in listing.splitlines()}
-    known = sorted(int(number) for number in numbers if number.isdigit())
-    return [number for number in known if OLDEST <= number <= NEWEST]
-
-
-def compile_device_code(architectures: Sequence[int] | None = None) -> list[int]:
+def compile_device_code(architectures: Sequence[str] | None = None) -> list[str]:
     """Compile for each architecture and return those compiled.
 
     Args:
-        architectures: such as ``[75, 90]``; None for all that nvcc knows.
+        architectures: such as ``['sm_75', 'sm_90']``; None for all that nvcc knows.
 
     Raises:
         lcr_mmaction.ops.build.BuildError: if there is no nvcc, or it fails.
     """
     nvcc = build.cuda_home() / "bin" / "nvcc"
     if architectures is None:
-        architectures = known_architectures(nvcc)
+        architectures = build.known_architectures(nvcc)
     command = [str(nvcc), *build.NVCC_FLAGS, "-ccbin", build.compiler(), "--threads=2"]
-    command += [
-        f"-gencode=arch=compute_{number},code=sm_{number}" for number in architectures
-    ]
+    command += build.architecture_flags(architectures)
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "kernel.fatbin"
         source = build.SOURCES / "cuda_kernel.cu"
@@ -57,14 +42,14 @@ def compile_device_code(architectures: Sequence[int] | None = None) -> list[int]
 def main() -> int:
     """Compile for the architectures on the command line, or for all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("architectures", nargs="*", type=int, help="such as 75 90")
+    parser.add_argument("architectures", nargs="*", help="such as sm_75 sm_90")
     arguments = parser.parse_args()
     try:
         compiled = compile_device_code(arguments.architectures or None)
     except build.BuildError as error:
         print(f"bi_wkv: {error}", file=sys.stderr)
         return 1
-    print("device code compiled for", *(f"sm_{number}" for number in compiled))
+    print("device code compiled for", *compiled)
     return 0
 
 

@@ -34,18 +34,17 @@ def why_missing(kind: str) -> str | None:
                 f"it is not built and {JIT_VARIABLE}=0 forbids building it now; "
                 f"run `{build.COMMAND}`"
             )
-        sets = build.instruction_sets_here() if kind == "cpu" else []
         directory = build.cache_directory()
         try:
             if kind == "cpu":
                 build.compiler()
             else:
-                build.cuda_home()
+                build.nvcc_for_torch()
             _logger.warning(
                 "bi_wkv: compiling the %s kernel once, into %s", kind.upper(), directory
             )
             started = time.monotonic()
-            library = build.build(kind, directory, sets)
+            library = build.build(kind, directory, build.targets_here(kind))
             _logger.info("bi_wkv: compiled in %.0f s", time.monotonic() - started)
         except build.BuildError as error:
             return str(error)

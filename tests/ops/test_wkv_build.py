@@ -141,7 +141,33 @@ def test_device_code_compiles():
         nvcc = build.cuda_home() / "bin" / "nvcc"
     except build.BuildError as error:
         pytest.skip(str(error))
-    known = compile_cuda.known_architectures(nvcc)
+    known = build.known_architectures(nvcc)
     # Without and with bfloat16 tensor cores; the command compiles for all.
-    wanted = [number for number in (75, 90) if number in known]
+    wanted = [name for name in ("sm_75", "sm_90") if name in known]
     assert compile_cuda.compile_device_code(wanted) == wanted
+
+
+@pytest.mark.slow
+def test_cuda_kernel_builds(tmp_path):
+    """The binding too, for which no GPU is needed but a torch with CUDA."""
+    try:
+        nvcc = build.nvcc_for_torch()
+    except build.BuildError as error:
+        pytest.skip(str(error))
+    newest = build.known_architectures(nvcc)[-1:]
+    assert build.build("cuda", tmp_path, newest).stat().st_size
+
+
+def test_nvcc_of_another_cuda_is_refused(tmp_path, monkeypatch):
+    import torch
+
+    nvcc = tmp_path / "bin" / "nvcc"
+    nvcc.parent.mkdir()
+    nvcc.write_text("#!/bin/sh\necho Cuda compilation tools, release 12.8, V12.8.93\n")
+    nvcc.chmod(0o755)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    with pytest.raises(build.BuildError, match="is of CUDA 12.8 but"):
+        build.nvcc_for_torch()
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    assert build.nvcc_for_torch() == nvcc

@@ -1,10 +1,10 @@
 // The CUDA kernels as PyTorch operators. Inputs have been checked by the Python side.
 #include <ATen/core/Tensor.h>
-#include <ATen/cuda/CUDAContext.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
 #include <tuple>
@@ -58,7 +58,7 @@ struct Call {
     space.local = local.data_ptr(), space.states = states.data_ptr();
     space.passing = passing.data_ptr(), space.scratch = scratch.data_ptr();
     C10_CUDA_CHECK(
-        cuda_run(problem, type, gradient, plan, space, at::cuda::getCurrentCUDAStream()));
+        cuda_run(problem, type, gradient, plan, space, c10::cuda::getCurrentCUDAStream()));
     return {dw, du};
   }
 };
