@@ -24,6 +24,7 @@ import torch
 from mmaction.apis import init_recognizer
 from mmengine import Config
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from lcr_mmaction.apis import FramePreprocessor
 from lcr_mmaction.apis.command_line import model_parser
@@ -38,6 +39,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument(
         "--int8", action="store_true", help="also write variants with int8 weights"
+    )
+    parser.add_argument(
+        "--fp16", action="store_true", help="also write variants in half precision"
     )
     parser.add_argument("--labels", help="file with the name of one class a line")
     parser.add_argument("--video", help="video to check on; moving noise without one")
@@ -102,6 +106,17 @@ def quantize(path: Path) -> Path:
         weight_type=QuantType.QInt8,
         per_channel=True,
     )
+    return target
+
+
+def halve(path: Path) -> Path:
+    """Write a variant that stores and computes in half precision.
+
+    Inputs and outputs, the state among them, stay float32, so that whatever runs
+    the file runs its variant.
+    """
+    target = path.with_suffix(".fp16.onnx")
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), target)
     return target
 
 
@@ -192,11 +207,11 @@ def main() -> None:
         report(step_path, run_steps(step_path, step, frames), steps),
         report(clip_path, run_clips(clip_path, frames, clip_len), clips),
     )
-    if args.int8:
-        # Weights of 8 bits change scores; how much is reported, not judged.
-        small = quantize(step_path)
+    # Smaller numbers change scores; how much is reported, not judged.
+    for convert in [quantize] * args.int8 + [halve] * args.fp16:
+        small = convert(step_path)
         report(small, run_steps(small, step, frames), steps)
-        small = quantize(clip_path)
+        small = convert(clip_path)
         report(small, run_clips(small, frames, clip_len), clips)
     if worst > args.tolerance:
         sys.exit(
