@@ -82,6 +82,8 @@ setup(
         "tools": ["av", "moviepy<2"],
         # tools/deployment/export_onnx.py and demo/onnx_stream.py.
         "onnx": ["onnx", "onnxscript", "onnxruntime"],
+        # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
+        "web": ["gradio>=6"],
         "dev": ["ninja", "pytest", "ruff"],
     },
     classifiers=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time as clock
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -115,11 +116,29 @@ class StreamingRecognizer:
         )
         self.num_streams = num_streams
         self.event_options = dict(setting("events", events, {}))
+        self._begin()
+
+    def _begin(self) -> None:
         self.detectors = [
             EventDetector(self.labels, stream=i, **self.event_options)
-            for i in range(num_streams)
+            for i in range(self.num_streams)
         ]
         self.reset()
+
+    def fork(self, channel_order: str | None = None) -> StreamingRecognizer:
+        """Make a recognizer of the same model and settings with streams of its own.
+
+        Weights take memory once, however many there are; nothing that one has seen
+        reaches another.
+
+        Args:
+            channel_order: Of the arrays it will be given; as here if None.
+        """
+        other = copy.copy(self)
+        other.channel_order = channel_order or self.channel_order
+        other.policy = copy.deepcopy(self.policy)
+        other._begin()
+        return other
 
     def reset(self, streams: Sequence[int] | None = None) -> None:
         """Forget the past of some streams, or of all.

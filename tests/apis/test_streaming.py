@@ -141,6 +141,26 @@ def test_resetting_one_stream_leaves_the_other(make):
     np.testing.assert_allclose(first.scores, fresh[-1], atol=1e-5)
 
 
+def test_forks_share_weights_and_nothing_else(make):
+    options = dict(policy="staggered", smoothing=0.5)
+    videos = [moving_square(6), moving_square(6)[::-1], moving_square(12)[6:]]
+    alone = [[r.scores for r in make(**options).run(frames)] for frames in videos]
+    first = make(**options)
+    forks = [first]
+    for frames in videos:  # the second and third start while others are under way
+        first.update(frames[0])
+        forks.append(first.fork())
+    first.reset()
+    for t in range(6):
+        for fork, frames, scores in zip(forks[1:], videos, alone, strict=True):
+            np.testing.assert_array_equal(fork.update(frames[t]).scores, scores[t])
+        np.testing.assert_array_equal(first.update(videos[0][t]).scores, alone[0][t])
+    assert all(fork.model is first.model for fork in forks)
+    rgb = first.fork(channel_order="rgb")
+    turned = rgb.update(np.ascontiguousarray(videos[0][0][..., ::-1]))
+    np.testing.assert_array_equal(turned.scores, alone[0][0])
+
+
 def test_run_many_outlasts_the_shorter_source(make):
     batches = list(make(num_streams=2).run_many([moving_square(2), moving_square(4)]))
     counts = [sum(r[i] is not None for r in batches) for i in range(2)]
