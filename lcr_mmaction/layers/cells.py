@@ -66,7 +66,7 @@ class BoundedCell(PaperCell):
             ``1 / (1 - sigmoid(min))`` to ``1 / (1 - sigmoid(max))`` frames.
     """
 
-    def __init__(self, dim: int, init_bias: tuple[float, float] = (0.0, 3.0)) -> None:
+    def __init__(self, dim: int, init_bias: tuple[float, float] = (0.0, 5.0)) -> None:
         super().__init__(dim)
         self.scale = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.linspace(*init_bias, dim))
