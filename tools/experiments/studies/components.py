@@ -41,14 +41,13 @@ STUDY = Study(
     question="What is each part worth? One part at a time is exchanged or left out; "
     "the reference is the default.",
     sizes={
-        "quick": Size(Clips(1620, 540), epochs=8),
+        "quick": Size(Clips(1350, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[
         Variant("base", reference=True),
         backbone("softmax attention", mixer="attention"),
         backbone("no LSTM", cell="none"),
-        masked(0.25),
         masked(0.5),
         backbone("paper's cell", cell="paper"),
         backbone("no feedback" if FEEDBACK else "feedback", feedback=not FEEDBACK),

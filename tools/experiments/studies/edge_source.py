@@ -19,7 +19,7 @@ STUDY = Study(
     question="Which edges help: Canny with thresholds of Otsu's method (the paper's) "
     "or fixed ones, plain gradients, or none?",
     sizes={
-        "quick": Size(Clips(1620, 540), epochs=8),
+        "quick": Size(Clips(1350, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[

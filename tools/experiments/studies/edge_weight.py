@@ -9,7 +9,7 @@ STUDY = Study(
     question="How much should the edge weigh against what comes from the past? The "
     "embedded edge is multiplied by a fixed factor; 1 is the default, 0 takes it away.",
     sizes={
-        "quick": Size(Clips(1620, 540), epochs=8),
+        "quick": Size(Clips(1350, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[

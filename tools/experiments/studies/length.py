@@ -38,7 +38,7 @@ def variants(size: str, clips: Clips, task: str, lengths: tuple[int, ...]) -> li
 
 
 # Long enough that 128 frames are hardly the same ones twice.
-QUICK = Clips(1620, 270, mean_frames=96)
+QUICK = Clips(1080, 270, mean_frames=96)
 FULL = Clips(27000, 2700, mean_frames=96)
 
 STUDY = Study(
@@ -46,7 +46,7 @@ STUDY = Study(
     question="How does accuracy change with the number of frames, 8 to 128 over the "
     "same clips, and with the number of gestures whose order has to be remembered?",
     sizes={
-        "quick": Size(QUICK, epochs=8, options=SMALL_PATCHES, edits=SMALL),
+        "quick": Size(QUICK, epochs=6, options=SMALL_PATCHES, edits=SMALL),
         "full": Size(FULL, epochs=30, options=SMALL_PATCHES, edits=SMALL),
     },
     variants=[

@@ -2,12 +2,12 @@
 
 from harness.study import Clips, Size, Study, Variant
 
-RATIOS = (0.0, 0.25, 0.5, 0.75)
+RATIOS = (0.0, 0.5, 0.75)
 FRAMES = 16
 LONG = {"UniformSample": dict(clip_len=FRAMES)}
 # The order of three gestures is the class: no single stretch of a clip tells it.
 ORDERED = {
-    "quick": Clips(1200, 360, task="ordered", mean_frames=12),
+    "quick": Clips(1080, 360, task="ordered", mean_frames=12),
     "full": Clips(24000, 2400, task="ordered", mean_frames=12),
 }
 
@@ -23,7 +23,7 @@ STUDY = Study(
     "the order of several gestures, so that something has to be remembered, than where "
     "it is a single gesture?",
     sizes={
-        "quick": Size(Clips(1620, 540), epochs=8),
+        "quick": Size(Clips(1350, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[
