@@ -22,6 +22,7 @@ from lcr_mmaction.apis.export import (
     traceable_bi_wkv,
 )
 from lcr_mmaction.apis.preprocess import normalise
+from lcr_mmaction.apis.state import state_tensors
 from lcr_mmaction.layers import mixers
 from lcr_mmaction.ops import bi_wkv_naive
 
@@ -117,7 +118,8 @@ def test_export_runs_without_torch(make_recognizer, config_file, checkpoint, tmp
 
     session = onnxruntime.InferenceSession(out / "step.onnx")
     names = [x.name for x in session.get_inputs()]
-    assert names[:3] == ["input", "frame", "maps.0"]
+    state = recognizer.model.backbone.init_state(1, (32, 32))
+    assert names == ["input", *state_tensors(state)]
     outputs = [x.name for x in session.get_outputs()]
     assert outputs == ["logits", *(f"next.{name}" for name in names[1:])]
 
