@@ -1,143 +1,101 @@
-"""Time and memory of ``bi_wkv`` beside a token loop and softmax attention.
+"""Time and memory of ``bi_wkv`` beside a token loop, attention and other kernels.
 
-    OMP_NUM_THREADS=1 python benchmarks/bi_wkv.py   # one CPU thread
-    python benchmarks/bi_wkv.py --device cuda       # a GPU; flash-linear-attention
-                                                    # joins in if it is installed
+    python benchmarks/bi_wkv.py                                         # CPU
+    python benchmarks/bi_wkv.py --device cuda --vision-rwkv wkv6.so     # GPU
+
+One command measures all that is there and prints Markdown; who is missing is named,
+with the reason. On a GPU, flash-linear-attention takes part where it is installed, and
+Vision-RWKV where its compiled ``wkv6`` extension is named (importing its model compiles
+it into torch's cache of extensions).
 
 All contestants take turns within one run, and the tables give ratios, so that other
-work on the machine touches all of them alike. On the CPU the time is the thread's own
-CPU time, on a GPU it is between events. Memory is what a call adds to its inputs, in a
-process of its own on the CPU.
+work on the machine touches all of them alike. On the CPU the time of one thread is its
+own CPU time, on a GPU it is between events. Memory is what a call adds to its inputs,
+in a process of its own on the CPU. The ceiling is what the counted work would take at
+the matrix rate, or the inputs and results at the bandwidth, whichever is longer; both
+are measured in the same run, by a bare product and a bare copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import functools
 import math
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from wkv_contestants import Contestant, contestants
 
-from lcr_mmaction.ops import bi_wkv, bi_wkv_multiply_adds
+from lcr_mmaction.ops import bi_wkv_multiply_adds
 
-HEADS, SIZE = 3, 64
 LENGTHS = {49: 16, 197: 16, 785: 4, 3137: 1, 12545: 1}  # tokens: batch
-LONGEST = {"token loop": 197, "softmax attention": 3137}
-Contestant = Callable[..., Tensor]
+HEADER = "| T | B | | forward ms | ratio | forward + backward ms | ratio | MiB |"
+CALLS_ON_GPU = 10  # queued together: the GPU must not wait for Python
 
 
-def token_loop(r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor) -> Tensor:
-    """The recurrence, one token after the other in both directions."""
-    decay = w.exp().unsqueeze(-1)
-    outer = (k.unsqueeze(-1) * v.unsqueeze(-2)).unbind(1)
-    queries = r.unsqueeze(-2).unbind(1)
-    y = list(((r * u * k).sum(-1, keepdim=True) * v).unbind(1))
-    for order in (range(len(y)), range(len(y) - 1, -1, -1)):
-        state = torch.zeros_like(outer[0])
-        for t in order:
-            y[t] = y[t] + (queries[t] @ state).squeeze(-2)
-            state = decay * state + outer[t]
-    return torch.stack(y, dim=1)
-
-
-def softmax_attention(r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor) -> Tensor:
-    """Attention over the same tokens, in the layout it likes best."""
-    del w, u
-    return F.scaled_dot_product_attention(r, k, v)
-
-
-def contestants(device: str) -> dict[str, Contestant]:
-    """Who takes part, ``bi_wkv`` first."""
-    kernel = functools.partial(bi_wkv, backend=device)
-    chunked = functools.partial(bi_wkv, backend="chunked")
-    entries: dict[str, Contestant] = {"bi_wkv": kernel, "chunked PyTorch": chunked}
-    entries |= {"token loop": token_loop, "softmax attention": softmax_attention}
-    if device == "cuda":
-        entries |= flash_linear_attention()
-    return entries
-
-
-def flash_linear_attention() -> dict[str, Contestant]:
-    """Its one-directional RWKV-6, forward and reversed, if it is installed."""
-    try:
-        from fla.ops.rwkv6 import chunk_rwkv6, fused_recurrent_rwkv6
-    except ImportError:
-        return {}
-
-    def both_ways(one_way: Callable[..., tuple[Tensor, Tensor]]) -> Contestant:
-        def run(r: Tensor, k: Tensor, v: Tensor, w: Tensor, u: Tensor) -> Tensor:
-            w = w.expand_as(k).to(k)
-            ahead, _ = one_way(r, k, v, w, u, scale=1.0)
-            r, k, v, w = (x.flip(1) for x in (r, k, v, w))
-            back, _ = one_way(r, k, v, w, torch.zeros_like(u), scale=1.0)
-            return ahead + back.flip(1)
-
-        return run
-
-    return {
-        "fla chunk_rwkv6": both_ways(chunk_rwkv6),
-        "fla fused_recurrent_rwkv6": both_ways(fused_recurrent_rwkv6),
-    }
-
-
-def inputs_for(name: str, batch: int, tokens: int, device: str) -> list[Tensor]:
-    """Leaves r, k, v, w, u; bfloat16 tokens on a GPU, float32 on a CPU."""
-    torch.manual_seed(0)
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    shape = (batch, tokens, HEADS, SIZE)
-    if name == "softmax attention":
-        shape = (batch, HEADS, tokens, SIZE)
-    rkv = [torch.randn(shape, device=device, dtype=dtype) for _ in range(3)]
-    w = -torch.linspace(-5, 0, SIZE, device=device).exp().repeat(HEADS, 1)
-    u = torch.randn(HEADS, SIZE, device=device)
-    return [x.requires_grad_() for x in (*rkv, w, u)]
-
-
-def call(function: Contestant, inputs: list[Tensor], backward: bool) -> None:
+def call(entry: Contestant, inputs: list[Tensor], backward: bool) -> None:
     """One forward pass, or one forward and backward."""
     if not backward:
         with torch.no_grad():
-            function(*inputs)
+            entry.function(*inputs)
         return
-    y = function(*inputs)
+    y = entry.function(*inputs)
     torch.autograd.grad(y, inputs, torch.ones_like(y), allow_unused=True)
 
 
-def seconds(function: Contestant, inputs: list[Tensor], backward: bool) -> float:
+def seconds(function: Callable[[], None], device: str) -> float:
     """Time of one call."""
-    if inputs[0].is_cuda:
+    if device == "cuda":
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        call(function, inputs, backward)
+        for _ in range(CALLS_ON_GPU):
+            function()
         stop.record()
         torch.cuda.synchronize()
-        return start.elapsed_time(stop) / 1e3
-    begun = time.process_time()
-    call(function, inputs, backward)
-    return time.process_time() - begun
+        return start.elapsed_time(stop) / 1e3 / CALLS_ON_GPU
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    begun = clock()
+    function()
+    return clock() - begun
 
 
-def peak_bytes(function: Contestant, inputs: list[Tensor]) -> int:
+def in_turns(
+    functions: dict[object, Callable[[], None]], device: str, repeats: int
+) -> dict[object, list[float]]:
+    """Times of every function, one call of each after the other, the first not kept."""
+    times: dict[object, list[float]] = {key: [] for key in functions}
+    for repeat in range(repeats + 1):
+        for key, function in functions.items():
+            taken = seconds(function, device)
+            if repeat:
+                times[key].append(taken)
+    return times
+
+
+def ratio(times: list[float], others: list[float]) -> float:
+    """Median over the turns of one's time over the other's."""
+    return statistics.median(a / b for a, b in zip(times, others, strict=True))
+
+
+def peak_bytes(entry: Contestant, inputs: list[Tensor]) -> int:
     """What forward and backward add to the memory in use, at their peak."""
     if inputs[0].is_cuda:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        call(function, inputs, True)
+        call(entry, inputs, True)
         return torch.cuda.max_memory_allocated() - before
     # Freed memory that the C library keeps would hide what a call needs.
     ctypes.CDLL(None).malloc_trim(0)
     reading, writing = os.pipe()
     if not (child := os.fork()):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        call(function, inputs, True)
+        call(entry, inputs, True)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         os.write(writing, str((after - before) * 1024).encode())
         os._exit(0)
@@ -145,60 +103,97 @@ def peak_bytes(function: Contestant, inputs: list[Tensor]) -> int:
     return int(os.read(reading, 100))
 
 
-def compare(tokens: int, batch: int, device: str, repeats: int) -> None:
-    """Print the rows of the table for one length."""
-    entries = {
-        name: (function, inputs_for(name, batch, tokens, device))
-        for name, function in contestants(device).items()
-        if tokens <= LONGEST.get(name, tokens)
+def device_rates(device: str, repeats: int) -> tuple[float, float]:
+    """Measured FLOP/s of a bare matrix product and bytes/s of a bare copy."""
+    size, dtype = (8192, torch.bfloat16) if device == "cuda" else (768, torch.float32)
+    a = torch.randn(size, size).to(device, dtype)
+    data = torch.ones(2**28 if device == "cuda" else 2**25, device=device)
+    copy = torch.empty_like(data)
+    functions = {"product": lambda: a @ a, "copy": lambda: copy.copy_(data)}
+    times = in_turns(functions, device, repeats)
+    product, copied = (min(times[key]) for key in ("product", "copy"))
+    return 2 * size**3 / product, 2 * data.numel() * data.element_size() / copied
+
+
+def ceiling(inputs: list[Tensor], backward: bool, rates: tuple[float, float]) -> float:
+    """Seconds below which no WKV of these inputs can come on this device."""
+    r, k, v = inputs[:3]
+    flops = 2 * bi_wkv_multiply_adds(k.shape, v.shape) * (4 if backward else 1)
+    # Forward: r, k, v in and y out; backward: those and dr, dk, dv.
+    tensors = [r, k, v, v] + ([r, k, v, v, r, k, v] if backward else [])
+    moved = sum(x.numel() * x.element_size() for x in tensors)
+    return max(flops / rates[0], moved / rates[1])
+
+
+def compare(
+    entries: dict[str, Contestant],
+    tokens: int,
+    device: str,
+    repeats: int,
+    rates: tuple[float, float],
+) -> str:
+    """Print one length's rows of the table; return its line about the ceiling."""
+    batch = LENGTHS[tokens]
+    inputs = {
+        name: entry.inputs(batch, tokens, device)
+        for name, entry in entries.items()
+        if tokens <= (entry.longest or tokens)
     }
-    memory = {name: peak_bytes(*entry) for name, entry in entries.items()}
-    times: dict[tuple[str, bool], list[float]] = {}
-    for repeat in range(repeats + 1):
-        for name, (function, inputs) in entries.items():
-            for backward in (False, True):
-                taken = seconds(function, inputs, backward)
-                if repeat:  # the first call warms up
-                    times.setdefault((name, backward), []).append(taken)
-    for name in entries:
+    memory = {name: peak_bytes(entries[name], x) for name, x in inputs.items()}
+    functions = {
+        (name, backward): lambda n=name, x=x, b=backward: call(entries[n], x, b)
+        for name, x in inputs.items()
+        for backward in (False, True)
+    }
+    times = in_turns(functions, device, repeats)
+    for name in inputs:
         cells = []
         for backward in (False, True):
             own, ours = times[name, backward], times["bi_wkv", backward]
-            ratio = statistics.median(a / b for a, b in zip(own, ours, strict=True))
-            cells += [f"{statistics.median(own) * 1e3:.2f}", f"{ratio:.2f}"]
+            cells += [f"{statistics.median(own) * 1e3:.3g}", f"{ratio(own, ours):.2f}"]
         cells.append(f"{memory[name] / 2**20:.0f}")
         print(f"| {tokens} | {batch} | {name} | {' | '.join(cells)} |", flush=True)
+    cells = []
+    for backward in (False, True):
+        best = ceiling(inputs["bi_wkv"], backward, rates)
+        taken = statistics.median(times["bi_wkv", backward])
+        cells += [f"{best * 1e3:.3g}", f"{100 * best / taken:.0f}"]
+    return f"| {tokens} | {batch} | {' | '.join(cells)} |"
 
 
-def scaling(device: str, repeats: int) -> None:
-    """Print the exponent of time in the number of tokens, forward and backward."""
-    medians = {}
-    cases = {tokens: inputs_for("", 1, tokens, device) for tokens in (197, 12545)}
-    for tokens, inputs in cases.items():
-        function = contestants(device)["bi_wkv"]
-        call(function, inputs, True)
-        taken = [seconds(function, inputs, True) for _ in range(repeats)]
-        medians[tokens] = statistics.median(taken)
-    exponent = math.log(medians[12545] / medians[197]) / math.log(12545 / 197)
-    print(f"\nTime grows as T^{exponent:.2f} from 197 to 12545 tokens (batch 1).")
+def growth(entry: Contestant, device: str, repeats: int) -> float:
+    """Exponent of time in the number of tokens, forward and backward at batch 1."""
+    cases = {tokens: entry.inputs(1, tokens, device) for tokens in (197, 12545)}
+    functions = {
+        tokens: lambda x=x: call(entry, x, True) for tokens, x in cases.items()
+    }
+    times = in_turns(functions, device, repeats)
+    medians = {tokens: statistics.median(times[tokens]) for tokens in cases}
+    return math.log(medians[12545] / medians[197]) / math.log(12545 / 197)
 
 
-def device_rate(device: str) -> None:
-    """Print the matrix rate measured here, and the share of it that bi_wkv reaches."""
-    size = 4096 if device == "cuda" else 768
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    a = torch.randn(size, size, device=device, dtype=dtype)
-    inputs = inputs_for("", 16, 197, device)
-    function = contestants(device)["bi_wkv"]
-    products, calls = [], []
-    for _ in range(8):
-        products.append(seconds(lambda *_: a @ a, [a], False))
-        calls.append(seconds(function, inputs, True))
-    rate = 2 * size**3 / statistics.median(products[1:])
-    work = 4 * 2 * bi_wkv_multiply_adds(inputs[1].shape, inputs[2].shape)
-    share = work / statistics.median(calls[1:]) / rate
-    print(f"Matrix rate {rate / 1e9:.0f} GFLOP/s; bi_wkv's counted work at 197 tokens,")
-    print(f"forward and backward, runs at {100 * share:.0f} % of it.")
+def thread_scaling(entries: dict[str, Contestant], repeats: int) -> None:
+    """Print the wall time of forward and backward by number of threads."""
+    counts = [2**i for i in range((os.cpu_count() or 1).bit_length())]
+    counts = [count for count in counts if count <= (os.cpu_count() or 1)]
+    print(
+        "\n| threads | T | B | | forward + backward ms, wall |\n|---|---|---|---|---|"
+    )
+    for tokens in (197, 3137):
+        for name in ("bi_wkv", "softmax attention"):
+            inputs = entries[name].inputs(LENGTHS[tokens], tokens, "cpu")
+            times: dict[int, list[float]] = {count: [] for count in counts}
+            for repeat in range(repeats + 1):
+                for count in counts:
+                    torch.set_num_threads(count)
+                    begun = time.perf_counter()
+                    call(entries[name], inputs, True)
+                    if repeat:
+                        times[count].append(time.perf_counter() - begun)
+            for count in counts:
+                cells = [count, tokens, LENGTHS[tokens], name]
+                cells += [f"{statistics.median(times[count]) * 1e3:.3g}"]
+                print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 def main() -> None:
@@ -206,18 +201,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--vision-rwkv", type=Path, help="its compiled wkv6 extension")
     arguments = parser.parse_args()
+    device, repeats = arguments.device, arguments.repeats
     torch.set_num_threads(1)
-    if arguments.device == "cuda":
-        print(torch.cuda.get_device_name())
-    print(
-        "| T | B | | forward ms | x bi_wkv | forward + backward ms | x bi_wkv | MiB |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for tokens, batch in LENGTHS.items():
-        compare(tokens, batch, arguments.device, arguments.repeats)
-    scaling(arguments.device, arguments.repeats)
-    device_rate(arguments.device)
+    entries, missing = contestants(device, arguments.vision_rwkv)
+    rates = device_rates(device, repeats)
+    name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
+    print(f"{name}: {rates[0] / 1e9:.0f} GFLOP/s in a matrix product,")
+    print(f"{rates[1] / 1e9:.1f} GB/s in a copy. Torch {torch.__version__}.\n")
+    print(f"{HEADER}\n{'|---' * 8}|")
+    ceilings = [compare(entries, n, device, repeats, rates) for n in LENGTHS]
+    print("\n| T | B | ceiling forward ms | % reached |", end="")
+    print(f" ceiling forward + backward ms | % reached |\n{'|---' * 6}|")
+    print("\n".join(ceilings))
+    print(f"\nTime grows as T^{growth(entries['bi_wkv'], device, repeats):.2f}", end="")
+    print(" from 197 to 12545 tokens (batch 1, forward and backward).")
+    if device == "cpu":
+        thread_scaling(entries, repeats)
+    for name, reason in missing.items():
+        print(f"\nNot measured: {name.rstrip('.')}: {reason}.")
 
 
 if __name__ == "__main__":
