@@ -14,8 +14,9 @@ class CurveHook(Hook):
     """Write epoch, clips seen, seconds, loss and scores to a JSON file.
 
     `seconds` are those of training alone, loading included and validation not;
-    `wall` those of the process. Both go on from the checkpoint's epoch when a run is
-    resumed.
+    `cpu_seconds` are the processor's in that time, all threads of this process added,
+    which other work on the machine hardly changes; `wall` are those of the process.
+    All go on from the checkpoint's epoch when a run is resumed.
 
     Args:
         path: The file.
@@ -37,18 +38,21 @@ class CurveHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the clock."""
         self.epoch_start = time.monotonic()
+        self.epoch_cpu_start = time.process_time()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Add a record; the hook that saves the checkpoint comes later."""
         loader = runner.train_dataloader
         seconds = time.monotonic() - self.epoch_start
-        before = self.records[-1]["seconds"] if self.records else 0.0
+        cpu_seconds = time.process_time() - self.epoch_cpu_start
+        before = self.records[-1] if self.records else dict(seconds=0, cpu_seconds=0)
         epoch = runner.epoch + 1
         self.records.append(
             dict(
                 epoch=epoch,
                 clips=epoch * len(loader) * loader.batch_size,
-                seconds=before + seconds,
+                seconds=before["seconds"] + seconds,
+                cpu_seconds=before["cpu_seconds"] + cpu_seconds,
                 loss=float(
                     runner.message_hub.get_scalar("train/loss").mean(len(loader))
                 ),

@@ -105,6 +105,11 @@ def set_epochs(cfg: Config, epochs: int, val_interval: int) -> None:
     for scheduler in cfg.param_scheduler:
         if scheduler.get("end") == before:
             scheduler.end = epochs
+        if scheduler.get("begin", 0) >= scheduler.get("end", epochs):
+            raise ValueError(
+                f"{epochs} epochs are too few for {cfg.filename}: its {scheduler.type} "
+                f"begins with epoch {scheduler.begin}."
+            )
     cfg.train_cfg.max_epochs = epochs
     cfg.train_cfg.val_interval = val_interval
 

@@ -48,6 +48,11 @@ def draw_curves(results: Results, path: Path) -> Path:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(11, 4.5), layout="constrained", sharey=True
     )
+    # On processors shared with other work only the CPU's time compares.
+    results_of = [result for row in results.rows for result in row.seeds.values()]
+    on_cpu = all(result["device"].startswith("cpu") for result in results_of)
+    by_cpu = on_cpu and all(row.has_cpu_time for row in results.rows)
+    clock = "cpu_seconds" if by_cpu else "seconds"
     for number, row in enumerate(row for row in results.rows if row.test is None):
         style = dict(
             color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3]
@@ -55,11 +60,11 @@ def draw_curves(results: Results, path: Path) -> Path:
         curves = [[r for r in s["curve"] if "top1" in r] for s in row.seeds.values()]
         points = list(zip(*curves, strict=False))
         means = [100 * statistics.fmean(r["top1"] for r in p) for p in points]
-        for axes, name in ((left, "clips"), (right, "seconds")):
+        for axes, name in ((left, "clips"), (right, clock)):
             at = [statistics.fmean(r[name] for r in p) for p in points]
             axes.plot(at, means, marker="o", markersize=3, label=label(row), **style)
     left.set(xlabel="training clips seen", ylabel="top-1, % (synthetic clips)")
-    right.set(xlabel="seconds of training")
+    right.set(xlabel=f"{'CPU ' if by_cpu else ''}seconds of training")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     right.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

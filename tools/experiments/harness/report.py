@@ -22,6 +22,7 @@ COLUMNS = [
     "flops",
     "memory",
     "train_seconds",
+    "train_cpu_seconds",
     "wall_seconds",
     "device",
     "source",
@@ -84,18 +85,19 @@ def markdown(results: Results) -> str:
     lines = [
         f"Size `{results.size}`: {clips.train} training and {clips.val} validation "
         f"clips where the row says nothing else, {size.epochs} epochs; all clips are "
-        "synthetic, validation is on people who are in no training clip. Top-1 after the last epoch "
-        "in percent, mean ± standard deviation over the seeds; differences in points, "
-        "seed by seed. One FLOP is one multiply-add.",
+        "synthetic, validation is on people who are in no training clip. Top-1 after "
+        "the last epoch in percent, mean ± standard deviation over the seeds; "
+        "differences in points, seed by seed. One FLOP is one multiply-add; time is "
+        "that of training alone.",
         "",
-        "| variant | top-1 | difference | seeds | parameters | GFLOPs | training, min "
-        "| memory, MiB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| variant | top-1 | difference | seeds | parameters | GFLOPs | time, min "
+        "| CPU time, min | memory, MiB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     group = None
     for row in results.rows:
         if row.group != group and row.group:
-            lines.append(f"| **{row.group}** | | | | | | | |")
+            lines.append(f"| **{row.group}** | | | | | | | | |")
         group = row.group
         lines.append(table_line(results, row))
     results_of = [r for row in results.rows for r in row.seeds.values()]
@@ -123,10 +125,11 @@ def table_line(results: Results, row: Row) -> str:
             f"{row.mean('parameters') / 1e6:.3f} M",
             f"{row.mean('flops') / 1e9:.3f}",
             f"{row.mean('train_seconds') / 60:.1f}",
+            f"{row.mean('train_cpu_seconds') / 60:.1f}" if row.has_cpu_time else "",
             f"{row.mean('memory') / 2**20:.0f}",
         ]
     else:
-        cells += [""] * 4
+        cells += [""] * 5
     return f"| {' | '.join(cells)} |"
 
 

@@ -39,6 +39,11 @@ class Row:
     def _of_test(self, result: dict) -> float:
         return result["tests"][self.test]
 
+    @property
+    def has_cpu_time(self) -> bool:
+        """Whether every run was timed by the processor's clock too."""
+        return all("train_cpu_seconds" in result for result in self.seeds.values())
+
     def mean(self, name: str) -> float:
         """Mean over the seeds of one number of the results."""
         return statistics.fmean(result[name] for result in self.seeds.values())

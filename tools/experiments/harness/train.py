@@ -54,6 +54,7 @@ def train(folder: Path, keep: bool) -> dict:
         **cost,
         memory=peak_memory(),
         train_seconds=last["seconds"],
+        train_cpu_seconds=last["cpu_seconds"],
         wall_seconds=curve.wall_before + time.monotonic() - start,
         device=device(),
         torch=torch.__version__,
