@@ -8,12 +8,11 @@ of the machine's speed meets all of them.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import torch
+from measuring import markdown, take_turns
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
@@ -50,30 +49,11 @@ def masked_clips(ratio: float, args: argparse.Namespace, backbone) -> Tensor:
     return clips.to(args.device)
 
 
-def step_seconds(model: torch.nn.Module, clips: Tensor) -> float:
-    """Seconds of one training step."""
+def step(model: torch.nn.Module, clips: Tensor) -> None:
+    """Forward, loss and backward."""
     samples = [ActionDataSample().set_gt_label(0) for _ in clips]
     model.zero_grad(set_to_none=True)
-    synchronize(clips)
-    start = time.perf_counter()
     model.loss(clips, samples)["loss_cls"].backward()
-    synchronize(clips)
-    return time.perf_counter() - start
-
-
-def synchronize(clips: Tensor) -> None:
-    """Wait for an accelerator."""
-    if clips.is_cuda:
-        torch.cuda.synchronize()
-
-
-def rounds(model: torch.nn.Module, args: argparse.Namespace) -> Iterator[list[float]]:
-    """Seconds of a step at every ratio, once to warm up and then ``repeats`` times."""
-    batches = [masked_clips(ratio, args, model.backbone) for ratio in RATIOS]
-    for turn in range(args.repeats + 1):
-        seconds = [step_seconds(model, clips) for clips in batches]
-        if turn:
-            yield seconds
 
 
 def main() -> None:
@@ -83,14 +63,17 @@ def main() -> None:
     init_default_scope("mmaction")
     torch.manual_seed(0)
     model = MODELS.build(config.model).to(args.device).train()
-    table = list(zip(*rounds(model, args), strict=True))
-    print("| mask ratio | step, s | cheaper by |\n|---|---|---|")
-    for ratio, seconds in zip(RATIOS, table, strict=True):
-        gains = [a / b for a, b in zip(table[0], seconds, strict=True)]
-        print(
-            f"| {ratio} | {statistics.median(seconds):.2f} | "
-            f"{statistics.median(gains):.2f} x |"
-        )
+    calls = {
+        ratio: functools.partial(step, model, masked_clips(ratio, args, model.backbone))
+        for ratio in RATIOS
+    }
+    times = take_turns(calls, args.device, args.repeats)
+    whole = times[0.0]
+    rows = [
+        (str(ratio), found.median, f"{whole.over(found):.2f} x")
+        for ratio, found in times.items()
+    ]
+    print(markdown(["mask ratio", "step, s", "cheaper by"], rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""Where the time of a computation goes, by groups of operators."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+
+from torch.profiler import ProfilerActivity, profile
+
+# The first pattern that an operator's name contains decides.
+GROUPS = {
+    "bi_wkv": r"wkv",
+    "convolutions": r"conv|slow_",
+    "linear layers": r"::(mm|addmm|bmm|baddbmm|linear|matmul)$",
+    "norms": r"norm",
+    "sums and means": r"::(sum|mean|var|std|amax|any|all|cumsum|logsumexp)",
+    "copies": r"copy|::(cat|stack|clone|contiguous|to|_to_copy|index|gather|select_b"
+    r"|slice_b|constant_pad|pad|roll|flip|repeat|fill|zero|new_zeros|zeros)",
+    "optimizer": r"_foreach|Optimizer|adam",
+    "elementwise": r"::(_?add|sub|rsub|mul|div|neg|abs|pow|square|sqrt|rsqrt|exp|log"
+    r"|tanh|sigmoid|silu|relu|threshold|gelu|sin|cos|where|clamp|maximum|minimum"
+    r"|lerp|isneginf|eq|ne|lt|gt|le|ge|bernoulli|addcmul|addcdiv|is|bitwise|logical)",
+}
+OTHER = "the rest"
+
+
+def group_of(operator: str) -> str:
+    """Name of the group that an operator such as ``'aten::mm'`` belongs to."""
+    for group, pattern in GROUPS.items():
+        if re.search(pattern, operator):
+            return group
+    return OTHER
+
+
+def where_time_goes(
+    call: Callable[[], object], device: str, top: int
+) -> tuple[list[tuple], list[tuple]]:
+    """Profile one call, after one that warms up.
+
+    Args:
+        call: What to profile.
+        device: Where it runs; on a GPU only the kernels' time counts.
+        top: Number of operators to list.
+
+    Returns:
+        Rows ``(group, share in %, calls)`` and ``(operator, share in %, calls)``, each
+        from the most to the least. Shares are of the operators' own time, which leaves
+        out Python between them.
+    """
+    call()
+    activities = [ProfilerActivity.CPU]
+    if device != "cpu":
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiler:
+        call()
+    clock = "self_cpu_time_total" if device == "cpu" else "self_device_time_total"
+    operators = {
+        event.key: (getattr(event, clock), event.count)
+        for event in profiler.key_averages()
+        if "::" in event.key
+    }
+    groups: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+    for name, (time, count) in operators.items():
+        before = groups[group_of(name)]
+        groups[group_of(name)] = before[0] + time, before[1] + count
+    return _shares(groups), _shares(operators)[:top]
+
+
+def _shares(times: dict[str, tuple[float, int]]) -> list[tuple]:
+    total = sum(time for time, _ in times.values())
+    ordered = sorted(times.items(), key=lambda item: -item[1][0])
+    return [
+        (name, f"{100 * time / total:.1f}", count) for name, (time, count) in ordered
+    ]

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from bare_products import record, replay
+from edge_extract import write_pattern
+from measuring import exponent, markdown, take_turns
+from torch import nn
+
+ROOT = Path(__file__).parents[2]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def first_cells(text: str) -> list[str]:
+    return [
+        line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")
+    ]
+
+
+def test_every_model_gets_its_figures_in_every_mode_and_precision(run_benchmark):
+    models, modes = ("LCR tiny", "TSM-MobileNetV2"), ("forward", "training step")
+    out = run_benchmark(
+        "models", "--models", *models, "--frames", 2, "--sizes", 32, "--repeats", 1
+    )
+    rows = read_rows(out / "models.csv")
+    kinds = [(row["model"], row["mode"], row["dtype"]) for row in rows]
+    assert sorted(kinds) == [*itertools.product(models, modes, ("bf16", "fp32"))]
+    for row in rows:
+        assert float(row["clips_per_second"]) > 0
+        assert float(row["fp32_peak_mib"]) > 4 * int(row["parameters"]) / 2**20
+        assert int(row["flops"]) > 0
+    assert [x for x in first_cells((out / "models.md").read_text()) if x in models] == [
+        *models
+    ]
+    assert (out / "models.png").stat().st_size
+
+
+def test_costs_are_fitted_over_frames_and_over_tokens(run_benchmark):
+    options = "--arch nano --lengths 1 2 --length-size 32 --sizes 32 64 --size-frames 1"
+    out = run_benchmark("scaling", *options.split(), "--repeats", 1)
+    rows = read_rows(out / "scaling.csv")
+    assert len(rows) == 2 * (2 + 2)
+    assert all(float(row["seconds"]) > 0 for row in rows)
+    trained = [row for row in rows if not math.isnan(float(row["training_mib"]))]
+    assert {row["model"] for row in trained} == {"LCR"}
+    cells = first_cells((out / "scaling.md").read_text())
+    assert cells.count("forward, s") == 4  # both models, in frames and in tokens
+    assert (out / "scaling.png").stat().st_size
+
+
+def test_structure_has_all_its_tables(run_benchmark):
+    options = "--arch nano --frames 2 --size 32 --batches 1 2 --repeats 1"
+    text = (run_benchmark("structure", *options.split()) / "structure.md").read_text()
+    titles = [line[3:] for line in text.splitlines() if line.startswith("## ")]
+    for part in ("Matrix speed", "plain loop", "checkpointing", "Where the time goes"):
+        assert any(part in title for title in titles), part
+    cells = first_cells(text)
+    for cell in ("fp32", "bf16", "forward + backward", "bi_wkv", "linear layers"):
+        assert cell in cells
+
+
+def test_the_data_path_lists_transforms_and_workers(run_benchmark, tmp_path):
+    write_pattern(tmp_path, num_frames=8)
+    (tmp_path / "clips.txt").write_text("pattern_jpegs 8 0\n" * 4)
+    config = tmp_path / "config.py"
+    config.write_text(
+        f"""
+_base_ = [{str(ROOT / "configs/lcr_jester_tiny.py")!r}]
+train_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(
+    ann_file={str(tmp_path / "clips.txt")!r},
+    data_prefix=dict(img={str(tmp_path)!r})))
+"""
+    )
+    out = run_benchmark("data_path", config, "--clips", 2, "--repeats", 1)
+    cells = first_cells((out / "data_path.md").read_text())
+    assert "2. RawFrameDecode" in cells
+    assert "6. EdgeExtract" in cells
+    assert cells[-2:] == ["0", "1 (the config's)"]
+
+
+def test_recorded_products_are_those_that_were_executed():
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 1, groups=4), nn.Flatten(), nn.Linear(16, 5)
+    )
+    image = torch.randn(1, 2, 4, 4)
+    products = record(lambda: model(image))
+    assert [product.kind for product in products] == [
+        "convolution",
+        "depthwise convolution",
+        "linear",
+    ]
+    again = record(lambda: replay(products))
+    assert [p.args for p in again] == [p.args for p in products]
+
+
+def test_the_exponent_of_a_power_law_is_found():
+    sizes = [2, 8, 64]
+    assert exponent(sizes, [3 * x**1.5 for x in sizes]) == pytest.approx(1.5)
+
+
+def test_a_contestant_without_time_left_misses_its_turns():
+    made = []
+    calls = {key: lambda key=key: made.append(key) for key in "ab"}
+    times = take_turns(calls, "cpu", repeats=2, limit=0)
+    assert made == ["a", "b"]
+    assert not times["a"].warm
+    made.clear()
+    assert take_turns(calls, "cpu", repeats=2)["b"].warm
+    assert made == ["a", "b"] * 3
+
+
+def test_tables_round_to_three_digits():
+    table = markdown(["x"], [[0.012345], [123.4], [12.34], [0.0], ["text"]])
+    assert first_cells(table)[2:] == ["0.0123", "123", "12.3", "0", "text"]
