@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .classes import CLASSES, NO_GESTURE
+from .dataset import FORMATS
 from .folder import claim_folder, remove_parts
 from .jobs import run_jobs
 from .motion import Motion
@@ -17,7 +18,7 @@ from .person import DEFAULT_CLUTTER, PEOPLE, SPLITS, Person, make_person
 from .plan import MIN_FRAMES
 from .render import iter_frames
 from .sequence import Event, draw_sequence
-from .writers import FPS, write_video
+from .writers import FPS, write_frames, write_video
 
 _GESTURES = [label for label in range(len(CLASSES)) if label != NO_GESTURE]
 
@@ -33,6 +34,7 @@ class StreamSettings:
         mean_frames: Mean length of a gesture from rest to rest, in frames.
         mean_gap: Mean idle time between gestures, in frames.
         clutter: How much of a picture has nothing to do with the gesture, 0 to 1.
+        format: `videos` (mp4) or `frames` (JPEG folders, which training reads).
     """
 
     seed: int = 0
@@ -41,6 +43,7 @@ class StreamSettings:
     mean_frames: float = 32
     mean_gap: float = 18
     clutter: float = DEFAULT_CLUTTER
+    format: str = "videos"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -56,6 +59,8 @@ class StreamSettings:
             )
         if not 0 <= self.clutter <= 1:
             raise ValueError(f"clutter = {self.clutter}: expected 0 to 1")
+        if self.format not in FORMATS:
+            raise ValueError(f"format = {self.format!r}: expected one of {FORMATS}")
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ class _StreamJob:
 
     def paths(self, index: int) -> tuple[Path, Path]:
         name = f"stream_{index + 1:05d}"
-        videos, timelines = self.root / "videos", self.root / "timelines"
-        return videos / f"{name}.mp4", timelines / f"{name}.json"
+        kind = self.settings.format
+        video = self.root / kind / (f"{name}.mp4" if kind == "videos" else name)
+        return video, self.root / "timelines" / f"{name}.json"
 
     def render(self, index: int) -> None:
         stream = draw_stream(self.settings, index)
@@ -116,7 +122,8 @@ class _StreamJob:
         timeline.parent.mkdir(parents=True, exist_ok=True)
         timeline.write_text(json.dumps(stream.timeline(), indent=2) + "\n")
         # Last, because its presence says that the job is done.
-        write_video(iter_frames(stream.motion, stream.person, stream.rng), video)
+        write = write_video if self.settings.format == "videos" else write_frames
+        write(iter_frames(stream.motion, stream.person, stream.rng), video)
 
 
 def render_streams(
@@ -128,8 +135,8 @@ def render_streams(
     """Render continuous videos and their timelines; finished ones are kept.
 
     Args:
-        root: Output folder, made if missing; videos go to `videos/`, timelines to
-            `timelines/` under the same names.
+        root: Output folder, made if missing; videos go to `videos/` (or `frames/`, a
+            folder each), timelines to `timelines/` under the same names.
         number: How many videos, at least 1.
         settings: What they show; the defaults if None.
         workers: Number of processes.

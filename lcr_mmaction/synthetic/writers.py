@@ -24,13 +24,13 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".part-{os.getpid()}-{path.name}")
 
 
-def write_frames(clip: np.ndarray, folder: Path) -> None:
+def write_frames(clip: Iterable[np.ndarray], folder: Path) -> None:
     """Write `folder/00001.jpg` and so on.
 
     The folder appears under its name only when all frames are in it.
 
     Args:
-        clip: `[T, H, W, 3]` uint8, blue-green-red.
+        clip: Frames `[H, W, 3]` uint8, blue-green-red, taken one by one.
         folder: Where to; an existing folder is replaced.
     """
     part = _temporary(folder)

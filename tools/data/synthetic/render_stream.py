@@ -9,6 +9,7 @@ from lcr_mmaction.synthetic.command_line import (
     add_workers,
     one_line_errors,
 )
+from lcr_mmaction.synthetic.dataset import FORMATS
 from lcr_mmaction.synthetic.person import SPLITS
 from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
 
@@ -25,6 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--mean-gap", type=float, default=18, help="mean idle frames between gestures"
     )
+    parser.add_argument("--format", choices=FORMATS, default="videos")
     add_scene_options(parser, 32, "a gesture")
     add_workers(parser)
     return parser.parse_args()
@@ -41,6 +43,7 @@ def main() -> None:
             args.mean_frames,
             args.mean_gap,
             args.clutter,
+            args.format,
         )
         paths = render_streams(args.out, args.videos, settings, args.workers)
     print(f"{args.out}: {len(paths)} synthetic videos with timelines")
