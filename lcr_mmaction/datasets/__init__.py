@@ -3,6 +3,7 @@
 from .annotations import ListFileError
 from .checked import CheckedRawframeDataset, CheckedVideoDataset
 from .reading import DamagedClipError, MissingClipsError
+from .timelines import TimelineDataset
 
 __all__ = [
     "CheckedRawframeDataset",
@@ -10,4 +11,5 @@ __all__ = [
     "DamagedClipError",
     "ListFileError",
     "MissingClipsError",
+    "TimelineDataset",
 ]

@@ -14,7 +14,13 @@ from mmengine.registry import init_default_scope
 from lcr_mmaction.upstream.doors import stock_script
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-NAMES = ("lcr_jester", "lcr_jester_tiny", "lcr_jester_paper", "lcr_jester_masked")
+NAMES = (
+    "lcr_jester",
+    "lcr_jester_tiny",
+    "lcr_jester_paper",
+    "lcr_jester_masked",
+    "lcr_jester_stream",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,41 @@
+# LCR for streams: windows of continuous videos at 4 frames a second, 64x64, a loss
+# over their frames. Trained on synthetic videos (STREAM_ROOT), tested on clips.
+_base_ = ["lcr_jester_tiny.py"]
+
+stream_root = "{{$STREAM_ROOT:data/synthetic_streams}}"
+no_gesture = 25
+
+model = dict(cls_head=dict(type="LCRFrameHead", consensus="last"))
+
+train_pipeline = [
+    # Of 12 frames a second: 5 seconds.
+    dict(type="SampleWindow", clip_len=20, frame_interval=3),
+    dict(type="RawFrameDecode"),
+    dict(
+        type="RandomResizedCrop",
+        area_range=(0.7, 1.0),
+        aspect_ratio_range=(1.2, 1.8),
+    ),
+    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+    dict(type="Flip", flip_ratio=0.5),
+    dict(type="EdgeExtract"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(
+        type="FrameTargets",
+        background=no_gesture,
+        flip_label_map=_base_.flip_label_map,
+    ),
+    dict(type="PackActionInputs"),
+]
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type="TimelineDataset",
+        ann_file=stream_root + "/timelines",
+        data_prefix=dict(img=stream_root + "/frames"),
+        filename_tmpl="{:05}.jpg",
+        metainfo=dict(classes=_base_.classes),
+        pipeline=train_pipeline,
+    ),
+)
+streaming = dict(fps=4, policy="keep")
