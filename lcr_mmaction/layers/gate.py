@@ -40,6 +40,18 @@ class GateInputs(NamedTuple):
         )
 
 
+class HeadNorm(nn.GroupNorm):
+    """Layer norm of every head by itself: a group norm whose groups are the heads.
+
+    On a CPU the layer norm of rows takes half the time of PyTorch's group norm.
+    """
+
+    def forward(self, heads: Tensor) -> Tensor:
+        """Normalise ``[..., H, K]`` and join the heads: ``[..., H * K]``."""
+        normed = F.layer_norm(heads, heads.shape[-1:], eps=self.eps).flatten(-2)
+        return normed * self.weight + self.bias
+
+
 class CrossRWKVGate(nn.Module):
     """``A_t = W_a (SiLU(G) * LN_head(mix(R, K, V)))``.
 
@@ -61,7 +73,7 @@ class CrossRWKVGate(nn.Module):
         self.receptance_gate = nn.Linear(dim, 2 * dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.mixer = MIXERS[mixer](dim, num_heads, dim // num_heads)
-        self.norm = nn.GroupNorm(num_heads, dim)
+        self.norm = HeadNorm(num_heads, dim)
         self.output = nn.Linear(dim, dim, bias=False)
 
     def prepare(
@@ -109,6 +121,5 @@ class CrossRWKVGate(nn.Module):
         if decay is not None and decay.dim() > 2:
             decay = decay.flatten(0, 1)
         receptance, key, value = (x.flatten(0, 1) for x in (receptance, key, value))
-        mixed = self.mixer(receptance, key, value, decay)
-        mixed = self.norm(mixed.reshape(-1, gate.shape[-1])).view(gate.shape)
-        return self.output(mixed * F.silu(gate))
+        mixed = self.norm(self.mixer(receptance, key, value, decay))
+        return self.output(mixed.view(gate.shape) * F.silu(gate))
