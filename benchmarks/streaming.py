@@ -2,7 +2,8 @@
 
 Latency is end to end without display: from a raw BGR frame to scores and events
 (resize, crop, edges, normalisation, model, policy, smoothing). The same run also
-times what a sliding window would do, one clip forward a decision, and gives the ratio.
+times what a sliding window would do, one clip forward a decision, in turn with the
+step, and gives the ratio, of times and of counted operations.
 
     OMP_NUM_THREADS=2 python benchmarks/streaming.py CONFIG --markdown
     python benchmarks/streaming.py CONFIG --frames 20000   # memory over a long run
@@ -18,8 +19,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
+from mmengine import Config
+from torch.utils.flop_counter import FlopCounterMode
 
 from lcr_mmaction.apis import POLICIES, StreamingRecognizer
+from lcr_mmaction.apis.overlay import Overlay
 from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline, normalise
 from lcr_mmaction.apis.state import split_state, state_bytes
 
@@ -33,13 +37,28 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", nargs="?", help="random weights without one")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--clips", type=int, default=5, help="of the sliding window")
+    parser.add_argument("--rounds", type=int, default=15, help="of step and clip")
     parser.add_argument("--height", type=int, default=480, help="of the raw frames")
     parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--size", type=int, help="resize to this side instead")
     parser.add_argument("--policy", choices=POLICIES, help="default: the config's")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--markdown", action="store_true", help="print a table row")
     return parser.parse_args()
+
+
+def read_config(path: str, size: int | None) -> Config:
+    """Read a config, with another side of the model's square frames if given."""
+    config = Config.fromfile(path)
+    if size is not None:
+        config.test_pipeline = [
+            dict(step, scale=(size, size), keep_ratio=False)
+            if step["type"] == "Resize"
+            else step
+            for step in find_test_pipeline(config)
+            if step["type"] != "CenterCrop"
+        ]
+    return config
 
 
 def resident_mib() -> float:
@@ -73,53 +92,53 @@ def stream(
 
 
 @torch.inference_mode()
-def window(
-    recognizer: StreamingRecognizer, frames: list[np.ndarray], clip_len: int, clips: int
-) -> float:
-    """Median ms of one clip forward; the preprocessing of its frames left out."""
-    model = recognizer.model
+def compare(
+    recognizer: StreamingRecognizer, frames: list[np.ndarray], rounds: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Time the stages of a frame, and a whole clip.
+
+    Returns:
+        Median ms of every stage, taken in turn, so that noise meets all alike; and
+        operations of the model's part of a decision, by step and by clip.
+    """
+    model, normaliser = recognizer.model, recognizer.model.data_preprocessor
+    clip_len = find_clip_len(find_test_pipeline(model.cfg))
     pictures = [recognizer.preprocess(frames[i % len(frames)]) for i in range(clip_len)]
-    clip = normalise(model.data_preprocessor, pictures).transpose(0, 1)[None]
-    times = []
-    for _ in range(clips + 1):
-        began = time.perf_counter()
-        model.cls_head(model.backbone(clip))
-        if clip.is_cuda:
-            torch.cuda.synchronize()
-        times.append(1000 * (time.perf_counter() - began))
-    return float(np.median(times[1:]))
-
-
-@torch.inference_mode()
-def parts(
-    recognizer: StreamingRecognizer, frames: list[np.ndarray]
-) -> dict[str, float]:
-    """Median ms of the stages of a frame, measured alone."""
-    model, states = recognizer.model, recognizer.state
-    pictures = [recognizer.preprocess(frame) for frame in frames]
-    inputs = normalise(model.data_preprocessor, pictures[:1])
-    state = split_state(states)[0]
-
-    def median_of(call: Callable, items: list) -> float:
-        times = []
-        for item in items:
-            began = time.perf_counter()
-            call(item)
-            if inputs.is_cuda:
-                torch.cuda.synchronize()
-            times.append(1000 * (time.perf_counter() - began))
-        return float(np.median(times))
-
-    def one_step(_: np.ndarray) -> None:
-        model.cls_head(model.backbone.step(inputs, state)[0])
-
-    return {
-        "resize, crop, edges": median_of(recognizer.preprocess, frames),
-        "normalise": median_of(
-            lambda picture: normalise(model.data_preprocessor, [picture]), pictures
+    clip = normalise(normaliser, pictures).transpose(0, 1)[None]
+    inputs = normalise(normaliser, pictures[:1])
+    # One stream may have several states, a batch to the model.
+    states, one = recognizer.state, split_state(recognizer.state)[0]
+    batch = inputs.repeat_interleave(recognizer.policy.replicas, dim=0)
+    result, overlay = recognizer.update(frames[0]), Overlay(recognizer.labels)
+    calls: dict[str, Callable[[], object]] = {
+        "resize, crop, edges": lambda: recognizer.preprocess(frames[0]),
+        "normalise": lambda: normalise(normaliser, pictures[:1]),
+        "step of one state": lambda: model.cls_head(
+            model.backbone.step(inputs, one)[0]
         ),
-        "step of one state": median_of(one_step, frames),
+        "step of all states": lambda: model.cls_head(
+            model.backbone.step(batch, states)[0]
+        ),
+        "drawing, if wanted": lambda: overlay.draw(result),
+        f"clip of {clip_len} frames": lambda: model.cls_head(model.backbone(clip)),
     }
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds + 1):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            if clip.is_cuda:
+                torch.cuda.synchronize()
+            times[name].append(1000 * (time.perf_counter() - began))
+    operations = {}
+    *_, step, _, whole = calls
+    for name in (step, whole):
+        with FlopCounterMode(display=False) as counter:
+            calls[name]()
+        operations[name] = counter.get_total_flops()
+    # The first round warms up.
+    medians = {name: float(np.median(values[1:])) for name, values in times.items()}
+    return medians, operations
 
 
 def main() -> None:
@@ -128,19 +147,22 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "no checkpoint given")
         recognizer = StreamingRecognizer(
-            args.config, args.checkpoint, args.device, policy=args.policy
+            read_config(args.config, args.size),
+            args.checkpoint,
+            args.device,
+            policy=args.policy,
         )
     frames = scenes(args.height, args.width)
     stream(recognizer, frames, args.warmup)
     latency, memory = stream(recognizer, frames, args.frames)
-    clip_len = find_clip_len(find_test_pipeline(recognizer.model.cfg))
-    whole = window(recognizer, frames, clip_len, args.clips)
-    stages = parts(recognizer, frames)
+    stages, operations = compare(recognizer, frames, args.rounds)
     p50, p95 = np.percentile(latency, [50, 95])
     tenth = max(1, len(latency) // 10)
     first, last = (np.median(x) for x in (latency[:tenth], latency[-tenth:]))
     size = state_bytes(recognizer.state) / 2**20
-    ratio = whole / stages["step of one state"]
+    step, whole = operations
+    ratio = stages[whole] / stages[step]
+    work = operations[whole] / operations[step]
     policy = type(recognizer.policy).__name__
     print(
         f"{args.frames} frames of {args.width}x{args.height}, policy {policy}, "
@@ -150,12 +172,15 @@ def main() -> None:
     print(f"first/last 10%  median {first:.2f} ms, {last:.2f} ms")
     for name, value in stages.items():
         print(f"  {name:<22}{value:8.2f} ms")
-    print(f"{clip_len}-frame clip    {whole:.2f} ms, {ratio:.1f} times a step")
+    print(f"a clip          {ratio:.1f} times a decision's time, {work:.1f} its work")
     print(f"state           {size:.2f} MiB a stream")
     # Python and the allocators settle in the first part of the run.
-    settled = memory[len(memory) // 4 :] or memory
+    settled = memory[1:] or memory
     spread = max(settled) - min(settled)
-    print(f"resident memory {settled[-1]:.1f} MiB, within {spread:.2f} MiB")
+    print(
+        f"resident memory {settled[-1]:.1f} MiB, {settled[-1] - settled[0]:+.2f} MiB "
+        f"since the first twentieth, within {spread:.2f} MiB"
+    )
     if args.markdown:
         print("\n| config | policy | p50 | p95 | clip / step | state | memory within |")
         print("|---|---|---|---|---|---|---|")
