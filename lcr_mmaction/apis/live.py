@@ -87,6 +87,7 @@ class LiveSource(FrameSource):
         self._filled = threading.Condition()
         self._stop = threading.Event()
         self._index = -1
+        self._over = False  # the thread takes no more
         capture = opener(target)
         if not capture.isOpened():
             capture.release()
@@ -102,9 +103,11 @@ class LiveSource(FrameSource):
         """Take the newest frame; see the class for errors."""
         with self._filled:
             if wait:
-                self._filled.wait_for(lambda: self._slot is not None or self.ended)
+                self._filled.wait_for(lambda: self._slot is not None or self._over)
             frame, self._slot = self._slot, None
-        if frame is None and self.ended and not self._stop.is_set():
+            # Only now: the last frame outlives the thread that took it.
+            self.ended |= self._over and frame is None
+        if self.ended and not self._stop.is_set():
             raise ConnectionError(
                 f"lost {self.target}: {self.max_attempts} attempts to reach it failed"
             )
@@ -113,15 +116,16 @@ class LiveSource(FrameSource):
     def close(self) -> None:
         """Stop the thread and release the device."""
         self._stop.set()
-        self._end()
+        self._finish()
+        self.ended = True
         if self._thread is not threading.current_thread():
             # A read that hangs in the driver ends at its own timeout; the thread
             # is a daemon and does not keep the program alive.
             self._thread.join(timeout=TIMEOUT_MS / 1000 + 1)
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         with self._filled:
-            self.ended = True
+            self._over = True
             self._slot = None if self._stop.is_set() else self._slot
             self._filled.notify_all()
 
@@ -140,16 +144,24 @@ class LiveSource(FrameSource):
             if self._stop.wait(delay):
                 break
             delay = min(2 * delay, self.max_delay)
-            capture = self._opener(self.target)
+            try:
+                capture = self._opener(self.target)
+            except cv2.error as error:
+                logger.warning("opening %s: %s", self.target, error)
+                continue  # the old capture is released: a failed attempt
             self.reconnects += capture.isOpened()
         capture.release()
-        self._end()
+        self._finish()
 
     def _read_until_lost(self, capture: cv2.VideoCapture) -> bool:
         """Fill the slot until a read fails; return whether any succeeded."""
         any_read = False
         while not self._stop.is_set():
-            ok, image = capture.read()
+            try:
+                ok, image = capture.read()
+            except cv2.error as error:
+                logger.warning("reading %s: %s", self.target, error)
+                break
             if not ok:
                 break
             any_read = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import torch
@@ -77,3 +79,32 @@ def write_video(path, frames, fps: float = 10.0) -> str:
         writer.write(frame)
     writer.release()
     return str(path)
+
+
+class Camera:
+    """A capture device in memory: frames at a pace, then failure."""
+
+    def __init__(self, frames, pace=0.0, opens=True):
+        self.frames, self.pace, self.opens = list(frames), pace, opens
+        self.released = False
+
+    def isOpened(self):  # noqa: N802
+        return self.opens and not self.released
+
+    def read(self):
+        time.sleep(self.pace)
+        return (True, self.frames.pop(0)) if self.frames else (False, None)
+
+    def release(self):
+        self.released = True
+
+
+def numbered(count, first=0):
+    return [np.full((4, 4, 3), first + i, np.uint8) for i in range(count)]
+
+
+def wait_until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.002)

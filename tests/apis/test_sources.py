@@ -9,7 +9,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from stream_cases import moving_square, write_video
+from stream_cases import Camera, moving_square, numbered, wait_until, write_video
 
 from lcr_mmaction.apis.live import LiveSource
 from lcr_mmaction.apis.sources import ArraySource, Thinner, VideoSource, open_source
@@ -81,39 +81,10 @@ def test_missing_camera_is_named():
         open_source(63)
 
 
-class Camera:
-    """A capture device in memory: frames at a pace, then failure."""
-
-    def __init__(self, frames, pace=0.0, opens=True):
-        self.frames, self.pace, self.opens = list(frames), pace, opens
-        self.released = False
-
-    def isOpened(self):  # noqa: N802
-        return self.opens and not self.released
-
-    def read(self):
-        time.sleep(self.pace)
-        return (True, self.frames.pop(0)) if self.frames else (False, None)
-
-    def release(self):
-        self.released = True
-
-
-def numbered(count, first=0):
-    return [np.full((4, 4, 3), first + i, np.uint8) for i in range(count)]
-
-
-def wait_until(condition, seconds=5.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.002)
-
-
 def test_slow_reader_gets_the_newest_frame_and_the_count_of_lost_ones():
     camera = Camera(numbered(10))
     source = LiveSource(0, max_attempts=0, opener=lambda _: camera)
-    wait_until(lambda: source.ended)
+    wait_until(lambda: not source._thread.is_alive())
     frame = source.read()
     assert frame.image[0, 0, 0] == 9 and frame.index == 9
     assert source.dropped == 9
@@ -166,7 +137,7 @@ def test_attempts_run_out():
         return opened[-1]
 
     source = LiveSource(0, max_attempts=2, first_delay=0.01, opener=opener)
-    wait_until(lambda: source.ended)
+    wait_until(lambda: not source._thread.is_alive())
     assert len(opened) == 3
     source.read()
     with pytest.raises(ConnectionError, match="2 attempts"):
@@ -191,6 +162,26 @@ def test_closing_interrupts_the_wait_for_a_reconnect():
     source.close()
     assert time.monotonic() - began < 3
     assert not source._thread.is_alive()
+
+
+def test_errors_of_the_driver_count_as_a_lost_connection():
+    class Broken(Camera):
+        def read(self):
+            raise cv2.error("bad packet")
+
+    cameras = [Camera(numbered(1)), Broken([]), None, Camera(numbered(9, first=100))]
+
+    def opener(target):
+        camera = cameras.pop(0)
+        if camera is None:
+            raise cv2.error("no driver")
+        return camera
+
+    source = LiveSource(0, max_attempts=3, first_delay=0.01, opener=opener)
+    while source.read().image[0, 0, 0] < 100:
+        pass
+    assert source.reconnects == 2
+    source.close()
 
 
 class MotionJpeg(http.server.BaseHTTPRequestHandler):
