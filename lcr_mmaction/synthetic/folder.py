@@ -23,12 +23,13 @@ Rendered by lcr_mmaction.synthetic with
 """
 
 
-def claim_folder(root: Path, settings: dict[str, Any]) -> None:
+def claim_folder(root: Path, settings: dict[str, Any], readme: str = _README) -> None:
     """Make a folder for one data set, or go on with one of the same settings.
 
     Args:
         root: The folder.
         settings: What decides the content.
+        readme: Text of the folder's README, with `{settings}`.
 
     Raises:
         NotADirectoryError: `root` is a file.
@@ -53,7 +54,7 @@ def claim_folder(root: Path, settings: dict[str, Any]) -> None:
             "folder"
         )
     text = json.dumps(wanted, indent=2) + "\n"
-    (root / "README").write_text(_README.format(settings=text))
+    (root / "README").write_text(readme.format(settings=text))
     path.write_text(text)
 
 

@@ -20,6 +20,7 @@ NAMES = (
     "lcr_jester_paper",
     "lcr_jester_masked",
     "lcr_jester_stream",
+    "lcr_libras",
 )
 
 
@@ -41,6 +42,16 @@ def test_a_mirror_swaps_the_directed_gestures():
         *first, last = name.split()
         mirrored = " ".join([*first, opposite.get(last, last)])
         assert classes[config.flip_label_map.get(label, label)] == mirrored
+
+
+def test_libras_reads_its_own_clips_and_never_mirrors_them():
+    config = Config.fromfile(CONFIGS / "lcr_libras.py")
+    for name, split in (("train", "train"), ("val", "val"), ("test", "val")):
+        dataset = config[f"{name}_dataloader"].dataset
+        assert dataset.ann_file.endswith(f"/libras_{split}_list_rawframes.txt")
+        assert len(dataset.metainfo.classes) == config.model.cls_head.num_classes == 15
+        assert dataset.pipeline[0].clip_len == 16
+        assert "Flip" not in [step.type for step in dataset.pipeline]
 
 
 def test_stock_get_flops_prints_the_papers_budget(tmp_path):
