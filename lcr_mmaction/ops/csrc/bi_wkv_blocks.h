@@ -28,6 +28,7 @@ struct Strided {  // (batch, tokens, heads, channels), channels together
   }
 };
 
+// In is the type of the tensors, Op of operands of matrix products and of states.
 template <class In, class Op>
 struct Work {
   int64_t batch, tokens, heads, chunks;
@@ -81,11 +82,14 @@ struct Block {
   LCR_HD Block(Team& team_, const Work<In, Op>& work_, Memory& mem_, char* base, int64_t index)
       : team(team_), work(work_), mem(mem_), item(work_, index),
         chunk(team_, mem_, false, false) {
-    mem.lay_out(base, work.chunk, work.keys, work.values, 1, work.gradient, true);
+    lay_out(mem, base, work);
   }
   static LCR_HD int64_t bytes(const Work<In, Op>& work) {
     Memory mem;
-    return mem.lay_out(nullptr, work.chunk, work.keys, work.values, 1, work.gradient, true);
+    return lay_out(mem, nullptr, work);
+  }
+  static LCR_HD int64_t lay_out(Memory& mem, char* base, const Work<In, Op>& work) {
+    return mem.lay_out(base, work.chunk, work.keys, work.values, 1, work.gradient, Team::kLeaf);
   }
 
   template <class From, class To>

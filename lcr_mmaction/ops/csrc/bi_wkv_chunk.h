@@ -43,14 +43,15 @@ struct ChunkMemory {
   int capacity;  // tokens
   int key, value;
   int square;    // row length of token x token matrices
-  Op *r, *k, *v, *dy, *query, *keys, *score_op, *dscore_op;
+  Op *r, *k, *v, *dy, *query, *keys, *score_op;
   Acc *w, *factor, *u, *total, *scores, *dscores, *leaf, *y, *dquery, *dkeys;
   Acc *dr, *dk, *dv, *dw, *du;
 
   // Lays the parts out from `base`; returns the bytes needed. `factors` is how many
-  // tables of decay factors are kept (one per border), or 1 if they are made anew.
+  // tables of decay factors are kept (one per border), or 1 if they are made anew;
+  // `leaf_columns` is the row length of masked leaves, 0 where leaves are done directly.
   LCR_HD int64_t lay_out(char* base, int tokens, int key_, int value_, int factors,
-                         bool gradient, bool masked_leaf) {
+                         bool gradient, int leaf_columns) {
     capacity = tokens;
     key = key_;
     value = value_;
@@ -68,13 +69,13 @@ struct ChunkMemory {
     const int64_t pairs = int64_t(tokens) * square;
     op(r, by_key), op(k, by_key), op(v, by_value), op(query, by_key), op(keys, by_key);
     acc(w, by_key), acc(factor, factors * by_key), acc(u, key), acc(total, key);
-    acc(scores, pairs), acc(y, by_value);
+    acc(scores, pairs), acc(leaf, int64_t(tokens) * leaf_columns);
     if (sizeof(Op) != sizeof(Acc)) op(score_op, pairs);
-    if (masked_leaf) acc(leaf, pairs);
-    if (gradient) {
+    if (!gradient) {
+      acc(y, by_value);
+    } else {
       op(dy, by_value), acc(dscores, pairs), acc(dquery, by_key), acc(dkeys, by_key);
       acc(dr, by_key), acc(dk, by_key), acc(dv, by_value), acc(dw, by_key), acc(du, key);
-      if (sizeof(Op) != sizeof(Acc)) op(dscore_op, pairs);
     }
     return at;
   }
@@ -344,7 +345,7 @@ struct Chunk {
     });
     team.elements(n, lk, [=](int t, int j) { dw[t * lk + j] = through[j]; });
 
-    inside_gradients(as_operand(dscores, mem.dscore_op));
+    inside_gradients(as_operand(dscores, mem.score_op));  // the scores are done with
     for (int side = 0; side < 2; ++side) {
       const Op* state = side ? right_state : left_state;
       const Op* adjoint = side ? right_adjoint : left_adjoint;

@@ -77,7 +77,7 @@ struct Worker {
     int factors = 2;
     for (int s = CpuTeam<T>::kLeaf; s < size; s *= 2) ++factors;
     ChunkMemory<T, T> mem;
-    int64_t at = mem.lay_out(base, size, key, value, factors, gradient, false);
+    int64_t at = mem.lay_out(base, size, key, value, factors, gradient, 0);
     auto take = [&](int64_t count) {
       T* p = reinterpret_cast<T*>(base + at);
       at += (count * sizeof(T) + 63) / 64 * 64;

@@ -1,10 +1,9 @@
 // A block of CUDA threads as a team (see bi_wkv_chunk.h). Matrix products go 16 x 16
-// tile by tile, a warp each: on the tensor cores for half-precision operands, and as
-// float32 multiply-adds for float32 ones, whose accuracy the tensor cores lack.
+// tile by tile, a warp each: on the tensor cores for bfloat16 operands, and as float32
+// multiply-adds for float32 ones, whose accuracy the tensor cores lack.
 #pragma once
 
 #include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <mma.h>
 
 #include <type_traits>
@@ -65,12 +64,10 @@ struct CudaTeam {
   __device__ __forceinline__ static void tile(const Product<Op, Acc>& p, int i, int j) {
     if constexpr (std::is_same<Op, float>::value) {
       scalar_tile<TA, TB, ADD>(p, i, j);
-    } else if constexpr (std::is_same<Op, __half>::value) {
-      tensor_tile<TA, TB, ADD>(p, i, j);
     } else {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
       tensor_tile<TA, TB, ADD>(p, i, j);
-#else  // no bfloat16 tensor cores
+#else  // no tensor cores for bfloat16
       scalar_tile<TA, TB, ADD>(p, i, j);
 #endif
     }
