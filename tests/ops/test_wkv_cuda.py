@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from wkv_cases import DECAYS, make_inputs, relative_error, run, run_float64
+from wkv_cases import (
+    DECAYS,
+    make_inputs,
+    relative_error,
+    run,
+    run_float64,
+    scan_in_float64,
+)
 
 from lcr_mmaction.ops import bi_wkv
 from lcr_mmaction.ops.extension import why_missing
@@ -46,6 +53,40 @@ def test_head_sizes(key_size, value_size, dtype):
     expected = run_float64(inputs)
     errors = [relative_error(x.cpu(), y) for x, y in zip(actual, expected, strict=True)]
     assert max(errors) < TOLERANCE[dtype][1]
+
+
+@pytest.mark.parametrize("per_token", [False, True])
+def test_a_long_sequence(per_token):
+    inputs = [x.cuda() for x in make_inputs(1, 12545, 1, 64, 64, "mild", per_token)]
+    expected = run([x.double() for x in inputs], "chunked")
+    for x, y in zip(run(inputs, "cuda"), expected, strict=True):
+        assert relative_error(x, y) < 1e-5
+
+
+def test_float16_sums_may_leave_its_range():
+    r, k, v, w, u = make_inputs(1, 785, 1, 8, 8, "zero", dtype=torch.float16)
+    inputs = [r.abs() / 1000, k.abs() + 10, v.abs() + 10, w, u]
+    y = bi_wkv(*(x.cuda() for x in inputs), backend="cuda")
+    assert relative_error(y.cpu(), scan_in_float64(inputs)) < 5e-3
+
+
+def test_any_memory_layout():
+    r, k, v, w, u = (x.cuda() for x in make_inputs(3, 37, 2, 16, 16, per_token=True))
+    expected = run([r, k, v, w, u], "cuda")
+    layouts = [*torch.cat([r, k, v], dim=-1).split(16, dim=-1)]
+    layouts += [w.transpose(1, 2).contiguous().transpose(1, 2), u.mT.contiguous().mT]
+    layouts[0] = r.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
+    for pair in zip(run(layouts, "cuda"), expected, strict=True):
+        assert torch.equal(*pair)
+
+
+def test_every_entry_of_the_results_is_written():
+    inputs = [x.cuda() for x in make_inputs(2, 37, 2, 20, 12, "mixed", True)]
+    torch.use_deterministic_algorithms(True)  # fills fresh memory with NaN
+    try:
+        assert all(x.isfinite().all() for x in run(inputs, "cuda"))
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_is_deterministic():

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
-from wkv_cases import DECAYS, make_inputs, relative_error, run, run_float64
+from wkv_cases import (
+    DECAYS,
+    make_inputs,
+    relative_error,
+    run,
+    run_float64,
+    scan_in_float64,
+)
 
 from lcr_mmaction.ops import bi_wkv, bi_wkv_naive
 from lcr_mmaction.ops.extension import why_missing
@@ -53,15 +62,47 @@ def test_head_sizes(backend, key_size, value_size):
         assert worst_error(inputs, backend) < 1e-5
 
 
+@pytest.mark.parametrize("tokens, per_token", [(15, False), (63, True), (197, True)])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("decay", DECAYS)
-def test_half_precision(backend, dtype, decay):
-    inputs = make_inputs(2, 197, 1, 32, 32, decay, True, dtype)
+def test_half_precision(backend, dtype, decay, tokens, per_token):
+    inputs = make_inputs(2, tokens, 1, 32, 32, decay, per_token, dtype)
     actual, expected = run(inputs, backend), run_float64(inputs)
     errors = [relative_error(*pair) for pair in zip(actual, expected, strict=True)]
     assert errors[0] < 5e-3
     assert max(errors[1:]) < 1e-2
     assert [x.dtype for x in actual] == [dtype] * 4 + [torch.float32] * 2
+
+
+def test_float16_sums_may_leave_its_range(backend):
+    r, k, v, w, u = make_inputs(1, 785, 1, 8, 8, "zero", dtype=torch.float16)
+    inputs = [r.abs() / 1000, k.abs() + 10, v.abs() + 10, w, u]
+    assert (inputs[1].double() * inputs[2].double()).sum() > torch.finfo(r.dtype).max
+    y = bi_wkv(*inputs, backend=backend)
+    assert relative_error(y, scan_in_float64(inputs)) < 5e-3
+
+
+def test_every_pair_of_backends_agrees():
+    names = ["naive", "chunked"] + ["cpu"] * (why_missing("cpu") is None)
+    for per_token in (False, True):
+        inputs = make_inputs(2, 21, 2, 8, 12, "mixed", per_token)
+        results = {name: run(inputs, name) for name in names}
+        for first, second in itertools.combinations(names, 2):
+            for x, y in zip(results[first], results[second], strict=True):
+                torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-5)
+
+
+def test_the_number_of_threads_changes_nothing(backend):
+    inputs, threads = make_inputs(3, 75, 2, 16, 16), torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(run(inputs, backend))
+    finally:
+        torch.set_num_threads(threads)
+    for x, y in zip(*results, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6)
 
 
 def test_float64(backend):
