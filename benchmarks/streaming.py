@@ -26,6 +26,7 @@ from lcr_mmaction.apis import POLICIES, StreamingRecognizer
 from lcr_mmaction.apis.overlay import Overlay
 from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline, normalise
 from lcr_mmaction.apis.state import split_state, state_bytes
+from lcr_mmaction.apis.streaming import DTYPES
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,6 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="resize to this side instead")
     parser.add_argument("--policy", choices=POLICIES, help="default: the config's")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32")
     parser.add_argument("--markdown", action="store_true", help="print a table row")
     return parser.parse_args()
 
@@ -126,7 +128,8 @@ def compare(
     for _ in range(rounds + 1):
         for name, call in calls.items():
             began = time.perf_counter()
-            call()
+            with recognizer.autocast:
+                call()
             if clip.is_cuda:
                 torch.cuda.synchronize()
             times[name].append(1000 * (time.perf_counter() - began))
@@ -150,6 +153,7 @@ def main() -> None:
             read_config(args.config, args.size),
             args.checkpoint,
             args.device,
+            dtype=args.dtype,
             policy=args.policy,
         )
     frames = scenes(args.height, args.width)
@@ -166,7 +170,7 @@ def main() -> None:
     policy = type(recognizer.policy).__name__
     print(
         f"{args.frames} frames of {args.width}x{args.height}, policy {policy}, "
-        f"{torch.get_num_threads()} threads, {args.device}"
+        f"{torch.get_num_threads()} threads, {args.device}, {args.dtype}"
     )
     print(f"latency         p50 {p50:.2f} ms, p95 {p95:.2f} ms")
     print(f"first/last 10%  median {first:.2f} ms, {last:.2f} ms")

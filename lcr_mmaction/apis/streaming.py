@@ -30,6 +30,7 @@ from .result import StreamResult
 from .sources import FrameSource
 from .state import (
     decay_streams,
+    map_state,
     num_streams,
     put_streams,
     reset_streams,
@@ -38,6 +39,7 @@ from .state import (
 
 DEFAULT_POLICY = "staggered"
 DEFAULT_SMOOTHING = 0.5
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 class StreamingRecognizer:
@@ -50,6 +52,8 @@ class StreamingRecognizer:
         config: An LCR config, or its file.
         checkpoint: Weights; None leaves them random, with a warning.
         device: Where to compute.
+        dtype: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for matrix products
+            in half precision (autocast); cell and scores stay float32.
         num_streams: Streams in the batch.
         channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of arrays given.
         labels: Names of the classes or a file with one a line. Default: of the
@@ -73,6 +77,7 @@ class StreamingRecognizer:
         checkpoint: str | Path | None = None,
         device: str | torch.device = "cpu",
         *,
+        dtype: str = "float32",
         num_streams: int = 1,
         channel_order: str = "bgr",
         labels: str | Path | Sequence[str] | None = None,
@@ -81,6 +86,8 @@ class StreamingRecognizer:
         smoothing: float | None = None,
         events: dict | None = None,
     ) -> None:
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype={dtype!r} is unknown: choose one of {DTYPES}")
         if not isinstance(config, Config):
             config = Config.fromfile(config)
         if checkpoint is None:
@@ -96,6 +103,11 @@ class StreamingRecognizer:
                 f"{type(self.model.backbone).__name__} has no step(): streaming needs "
                 "a config with LCRBackbone"
             )
+        self.autocast = torch.autocast(
+            torch.device(device).type,
+            dtype=getattr(torch, dtype),
+            enabled=dtype != "float32",
+        )
         settings = config.get("streaming", {})
 
         def setting(name: str, given: object, default: object) -> object:
@@ -289,7 +301,10 @@ class StreamingRecognizer:
         if self.policy.fade != 1:
             state = decay_streams(state, self.policy.fade)
         inputs = inputs.repeat_interleave(replicas, dim=0)
-        feature, state = backbone.step(inputs, state)
+        with self.autocast:
+            feature, after = backbone.step(inputs, state)
+        # A state keeps its dtypes, whatever the products came in.
+        state = map_state(lambda new, old: new.to(old.dtype), after, state)
         self.state = state if everyone else put_streams(self.state, rows, state)
         logits = head(feature).unflatten(0, (-1, replicas)).cpu().numpy()
         return self.policy.read(self._consensus.add(logits, active), active)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine import Config
 from stream_cases import moving_square, write_video
 
@@ -188,6 +189,21 @@ def test_state_neither_grows_nor_ages_with_the_stream(make):
     assert len(sizes) == 1
     assert np.isfinite(result.scores).all()
     assert not any(x.requires_grad for x in state_tensors(recognizer.state).values())
+
+
+def test_half_precision_scores_stay_close_and_the_state_keeps_its_dtype(make, video):
+    exact = [r.scores for r in make().run(video)]
+    recognizer = make(dtype="bfloat16")
+    rough = [r.scores for r in recognizer.run(video)]
+    np.testing.assert_allclose(rough, exact, atol=0.02)
+    assert not np.array_equal(rough, exact)
+    dtypes = {x.dtype for x in state_tensors(recognizer.state).values()}
+    assert dtypes == {torch.float32}
+
+
+def test_an_unknown_precision_is_refused(make):
+    with pytest.raises(ValueError, match="dtype='int8'.*bfloat16"):
+        make(dtype="int8")
 
 
 def test_result_shows_what_the_model_saw(make, video):
