@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from measuring import random_clips
+from measuring import precision, random_clips
 from mmaction.registry import MODELS
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
@@ -139,14 +139,14 @@ def flops(model: nn.Module, inputs: Tensor) -> int:
         with torch.no_grad():
             counter = FlopAnalyzer(model.eval(), inputs[:1])
             counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            return counter.total()
+            return int(counter.total())
     finally:
         model.forward = forward
 
 
-def forward(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits of clips, the head included, without gradients."""
-    with torch.no_grad():
+def forward(model: nn.Module, inputs: Tensor, dtype: str = "fp32") -> Tensor:
+    """Logits of clips, the head included, without gradients, in a precision."""
+    with torch.no_grad(), precision(inputs.device.type, dtype):
         return model.eval()(inputs, stage="head")
 
 
@@ -154,29 +154,27 @@ class TrainingStep:
     """Forward, cross-entropy, backward and a step of AdamW, called again and again.
 
     The heads' own ``loss`` is not used: its accuracy goes through NumPy, which has no
-    bfloat16.
+    bfloat16. AdamW's averages exist from the start, as in every step but the first.
 
     Args:
         model: A recognizer.
         inputs: Clips.
-        autocast: Precision of the forward pass.
     """
 
-    def __init__(
-        self, model: nn.Module, inputs: Tensor, autocast: torch.autocast
-    ) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor) -> None:
         self.model = model
         self.inputs = inputs
-        self.autocast = autocast
-        self.labels = torch.zeros(
-            inputs.shape[0], dtype=torch.long, device=inputs.device
-        )
+        self.labels = inputs.new_zeros(inputs.shape[0], dtype=torch.long)
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
-    def __call__(self) -> None:
-        """Make one step."""
+    def __call__(self, dtype: str = "fp32") -> None:
+        """Make one step, with the forward pass in a precision."""
         self.model.train()
-        with self.autocast:
+        with precision(self.inputs.device.type, dtype):
             logits = self.model(self.inputs, stage="head")
         F.cross_entropy(logits.float(), self.labels).backward()
         self.optimizer.step()

@@ -1,6 +1,6 @@
 """LCR beside MMAction2's own models: size, work, speed and memory in one run.
 
-    python benchmarks/models.py                      # a CPU, about 8 minutes on 2 cores
+    python benchmarks/models.py                      # a CPU, about 9 minutes on 2 cores
     python benchmarks/models.py --device cuda --batch 8 --limit 20
 
 Every model reads the same clips with random weights. Forward is evaluation without
@@ -31,7 +31,6 @@ from measuring import (
     in_own_process,
     make_parser,
     markdown,
-    precision,
     take_turns,
     write_csv,
 )
@@ -64,26 +63,17 @@ class Row(NamedTuple):
     times: dict[tuple[str, str], Times]
 
 
-def autocast_forward(model, inputs, device: str, dtype: str) -> None:
-    """One forward pass in a precision."""
-    with precision(device, dtype):
-        forward(model, inputs)
-
-
 def calls_of(
     name: str, size: int, args: argparse.Namespace
 ) -> dict[tuple[str, str], Callable[[], object]]:
     """What to time of one model, by mode and precision."""
     model = build(name, args.frames, size).to(args.device)
     inputs = make_inputs(model, args.batch, args.frames, size).to(args.device)
+    step = TrainingStep(model, inputs)
     calls: dict[tuple[str, str], Callable[[], object]] = {}
     for dtype in args.dtypes:
-        calls["forward", dtype] = functools.partial(
-            autocast_forward, model, inputs, args.device, dtype
-        )
-        calls["training step", dtype] = TrainingStep(
-            model, inputs, precision(args.device, dtype)
-        )
+        calls["forward", dtype] = functools.partial(forward, model, inputs, dtype)
+        calls["training step", dtype] = functools.partial(step, dtype)
     return calls
 
 
@@ -94,9 +84,7 @@ def peaks(name: str, size: int, frames: int, batch: int, device: str) -> list[fl
     inputs = make_inputs(model, batch, frames, size).to(device)
     forward(model, inputs)
     found = [memory.mib()]
-    step = TrainingStep(model, inputs, precision(device, "fp32"))
-    for _ in range(2):  # AdamW's averages appear with the first
-        step()
+    TrainingStep(model, inputs)()
     return [*found, memory.mib()]
 
 

@@ -27,7 +27,6 @@ from measuring import (
     in_own_process,
     make_parser,
     markdown,
-    precision,
     take_turns,
     write_csv,
 )
@@ -116,7 +115,7 @@ def peaks(point: Point, arch: str, device: str) -> tuple[float, float]:
     of_forward = memory.mib()
     if point.model != "LCR":  # the scores of all layers would not fit
         return of_forward, float("nan")
-    TrainingStep(model, inputs, precision(device, "fp32"))()
+    TrainingStep(model, inputs)()
     return of_forward, memory.mib()
 
 
