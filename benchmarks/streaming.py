@@ -111,6 +111,7 @@ def compare(
     # One stream may have several states, a batch to the model.
     states, one = recognizer.state, split_state(recognizer.state)[0]
     batch = inputs.repeat_interleave(recognizer.policy.replicas, dim=0)
+    fresh = model.backbone.init_state(len(batch), tuple(batch.shape[-2:]))
     result, overlay = recognizer.update(frames[0]), Overlay(recognizer.labels)
     calls: dict[str, Callable[[], object]] = {
         "resize, crop, edges": lambda: recognizer.preprocess(frames[0]),
@@ -120,6 +121,9 @@ def compare(
         ),
         "step of all states": lambda: model.cls_head(
             model.backbone.step(batch, states)[0]
+        ),
+        "the same, at a start": lambda: model.cls_head(
+            model.backbone.step(batch, fresh)[0]
         ),
         "drawing, if wanted": lambda: overlay.draw(result),
         f"clip of {clip_len} frames": lambda: model.cls_head(model.backbone(clip)),
@@ -134,7 +138,7 @@ def compare(
                 torch.cuda.synchronize()
             times[name].append(1000 * (time.perf_counter() - began))
     operations = {}
-    *_, step, _, whole = calls
+    *_, step, _, _, whole = calls
     for name in (step, whole):
         with FlopCounterMode(display=False) as counter:
             calls[name]()
@@ -147,6 +151,7 @@ def compare(
 def main() -> None:
     """Measure and print."""
     args = parse_args()
+    cv2.setNumThreads(1)  # as the demo does
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "no checkpoint given")
         recognizer = StreamingRecognizer(

@@ -115,6 +115,9 @@ def main() -> None:
     args = parse_args()
     # SIGTERM ends like Ctrl-C: files are finished, devices released.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Frames are small: OpenCV's threads cost more than they save, and PyTorch's
+    # want the cores.
+    cv2.setNumThreads(1)
     # Loading prints to stdout, which belongs to the events.
     with redirect_stdout(sys.stderr):
         recognizer = StreamingRecognizer(

@@ -149,6 +149,7 @@ def build(shared: StreamingRecognizer, visitors: int) -> gr.Blocks:
 def main() -> None:
     """Serve the page until Ctrl-C."""
     args = parse_args()
+    cv2.setNumThreads(1)  # small frames: its threads cost more than they save
     shared = StreamingRecognizer(
         args.config, args.checkpoint, args.device, labels=args.labels
     )
