@@ -41,7 +41,7 @@ STUDY = Study(
     question="What is each part worth? One part at a time is exchanged or left out; "
     "the reference is the default.",
     sizes={
-        "quick": Size(Clips(1350, 540), epochs=6),
+        "quick": Size(Clips(1080, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[

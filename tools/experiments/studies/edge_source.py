@@ -19,14 +19,13 @@ STUDY = Study(
     question="Which edges help: Canny with thresholds of Otsu's method (the paper's) "
     "or fixed ones, plain gradients, or none?",
     sizes={
-        "quick": Size(Clips(1350, 540), epochs=6),
+        "quick": Size(Clips(1080, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[
         Variant("base", reference=True),
         source("Canny 50, 100", "canny", low=50, high=100),
         source("Canny 100, 200", "canny", low=100, high=200),
-        source("Canny 200, 400", "canny", low=200, high=400),
         source("Sobel", "sobel"),
         source("Laplacian", "laplacian"),
         Variant("in the graph", IN_GRAPH, edits={"EdgeExtract": None}),

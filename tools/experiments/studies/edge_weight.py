@@ -2,14 +2,14 @@
 
 from harness.study import Clips, Size, Study, Variant
 
-WEIGHTS = (0.0, 0.25, 0.5, 2.0, 4.0)
+WEIGHTS = (0.0, 0.5, 2.0)
 
 STUDY = Study(
     title="Edge weight",
     question="How much should the edge weigh against what comes from the past? The "
     "embedded edge is multiplied by a fixed factor; 1 is the default, 0 takes it away.",
     sizes={
-        "quick": Size(Clips(1350, 540), epochs=6),
+        "quick": Size(Clips(1080, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[

@@ -23,7 +23,7 @@ STUDY = Study(
     "the order of several gestures, so that something has to be remembered, than where "
     "it is a single gesture?",
     sizes={
-        "quick": Size(Clips(1350, 540), epochs=6),
+        "quick": Size(Clips(1080, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[

@@ -9,7 +9,7 @@ STUDY = Study(
     question="How does LCR compare with other recognizers of its size, trained from "
     "scratch on the same clips with the same augmentation for as many epochs?",
     sizes={
-        "quick": Size(Clips(1350, 540), epochs=6),
+        "quick": Size(Clips(1080, 540), epochs=6),
         "full": Size(Clips(27000, 2700), epochs=30),
     },
     variants=[
