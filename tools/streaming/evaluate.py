@@ -33,6 +33,7 @@ from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
 
 Video = tuple[np.ndarray, list[float], list, float]
 
+NAMES = {kind: name for name, kind in POLICIES.items()}
 GRID = {
     "smoothing": (0.0, 0.3, 0.5, 0.7, 0.8),
     "on": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -103,14 +104,15 @@ def score(
 
 
 def tune(videos: list[Video], labels: list[str], tolerance: float) -> dict:
-    """Options of the grid with the best F1."""
-    best, best_f1 = {}, -1.0
+    """Options of the grid with the best F1; of equals those that detect earlier."""
+    best, best_key = {}, (-1.0, 0.0)
     for values in itertools.product(*GRID.values()):
         options = dict(zip(GRID, values, strict=True))
         options["off"] = options["on"] / 2
-        f1 = score(videos, labels, options, tolerance).f1
-        if f1 > best_f1:
-            best, best_f1 = options, f1
+        figures = score(videos, labels, options, tolerance).summary()
+        key = figures["f1"], figures["median_lead_s"]
+        if key > best_key:
+            best, best_key = options, key
     return best
 
 
@@ -131,7 +133,7 @@ def main() -> None:
         if args.tune:
             options = tune(videos, labels, args.tolerance)
         figures = score(videos, labels, options, args.tolerance).summary()
-        name = policy or type(recognizer.policy).__name__
+        name = policy or NAMES[type(recognizer.policy)]
         rows.append({"policy": name, **figures, "options": options})
     print(as_table(rows))
     if args.json:
