@@ -204,7 +204,7 @@ class LCRBackbone(BaseModule):
             ValueError: The shape does not fit.
         """
         self._check(clips.shape, 5, "[N, C, T, H, W]")
-        keep = find_tube_mask(clips, self.patch_size)
+        keep = find_tube_mask(clips, self.patch_size) if self._masks(clips) else None
         if keep is not None:
             clips = torch.where(torch.isneginf(clips), 0.0, clips)
         height, width = (side // self.patch_size for side in clips.shape[-2:])
@@ -212,6 +212,16 @@ class LCRBackbone(BaseModule):
         state = self._zero_state(clips.shape[0], clips.shape[-2:], grid)
         features, _ = self._run(clips.transpose(1, 2), state, grid)
         return features
+
+    def _masks(self, clips: Tensor) -> bool:
+        """Whether patches may be masked; to look is to wait for the data.
+
+        Graphs cannot branch on data: a compiled model looks in training only, one
+        captured as a CUDA graph never.
+        """
+        if torch.compiler.is_compiling():
+            return self.training
+        return not (clips.is_cuda and torch.cuda.is_current_stream_capturing())
 
     def init_state(
         self, batch_size: int, img_size: tuple[int, int] | None = None
