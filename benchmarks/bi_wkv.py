@@ -68,13 +68,16 @@ def seconds(function: Callable[[], None], device: str) -> float:
 def in_turns(
     functions: dict[object, Callable[[], None]], device: str, repeats: int
 ) -> dict[object, list[float]]:
-    """Times of every function, one call of each after the other, the first not kept."""
+    """Times of every function, one call of each after the other.
+
+    Each is called once more before it is timed: what another left of the C library's
+    memory and of the caches must not count.
+    """
     times: dict[object, list[float]] = {key: [] for key in functions}
-    for repeat in range(repeats + 1):
+    for _ in range(repeats):
         for key, function in functions.items():
-            taken = seconds(function, device)
-            if repeat:
-                times[key].append(taken)
+            function()
+            times[key].append(seconds(function, device))
     return times
 
 
@@ -183,13 +186,13 @@ def thread_scaling(entries: dict[str, Contestant], repeats: int) -> None:
         for name in ("bi_wkv", "softmax attention"):
             inputs = entries[name].inputs(LENGTHS[tokens], tokens, "cpu")
             times: dict[int, list[float]] = {count: [] for count in counts}
-            for repeat in range(repeats + 1):
+            for _ in range(repeats):
                 for count in counts:
                     torch.set_num_threads(count)
+                    call(entries[name], inputs, True)
                     begun = time.perf_counter()
                     call(entries[name], inputs, True)
-                    if repeat:
-                        times[count].append(time.perf_counter() - begun)
+                    times[count].append(time.perf_counter() - begun)
             for count in counts:
                 cells = [count, tokens, LENGTHS[tokens], name]
                 cells += [f"{statistics.median(times[count]) * 1e3:.3g}"]
