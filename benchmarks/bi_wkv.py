@@ -208,7 +208,10 @@ def main() -> None:
     arguments = parser.parse_args()
     device, repeats = arguments.device, arguments.repeats
     torch.set_num_threads(1)
-    entries, missing = contestants(device, arguments.vision_rwkv)
+    try:
+        entries, missing = contestants(device, arguments.vision_rwkv)
+    except RuntimeError as error:
+        parser.error(str(error))
     rates = device_rates(device, repeats)
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
     print(f"{name}: {rates[0] / 1e9:.0f} GFLOP/s in a matrix product,")
