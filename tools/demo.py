@@ -17,15 +17,11 @@ from pathlib import Path
 
 from mmengine.runner import find_latest_checkpoint
 
+from lcr_mmaction.upstream.allocator import KEEP_MEMORY
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "lcr_jester_tiny.py"
 LABEL_MAP = ROOT / "tools" / "data" / "jester" / "label_map.txt"
-# Large tensors come from the heap rather than from fresh pages of the system, which
-# takes glibc's malloc a third of a CPU training step otherwise.
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": "1073741824",
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-}
 
 
 def parse_args() -> argparse.Namespace:

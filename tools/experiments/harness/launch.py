@@ -12,15 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import torch
 from mmengine.config import Config
 
+from lcr_mmaction.upstream.allocator import KEEP_MEMORY
+
 from .plan import Run
 from .study import ROOT
-
-# Large tensors come from the heap rather than from fresh pages of the system, which
-# takes glibc's malloc a third of a CPU training step otherwise.
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": "1073741824",
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-}
 
 
 def default_jobs() -> int:
@@ -59,10 +54,11 @@ def launch(runs: list[Run], jobs: int, keep: bool) -> list[Run]:
         futures = {pool.submit(work, run): run for run in todo}
         for count, future in enumerate(as_completed(futures), start=1):
             run = futures[future]
-            if future.result():
+            state = "done"
+            if code := future.result():
                 failed.append(run)
+                state = f"FAILED with exit status {code}, see {run.folder / 'log'}"
             minutes = (time.monotonic() - start) / 60
-            state = f"FAILED, see {run.folder / 'log'}" if run in failed else "done"
             print(
                 f"{minutes:6.1f} min {count}/{len(todo)} {run.variant}, seed "
                 f"{run.seed}: {state}",

@@ -17,7 +17,7 @@ def frames(count: int) -> dict:
 
 def ordered(size: str, steps: int) -> Clips:
     """Clips whose class is the order of a few gestures."""
-    train, val = (960, 240) if size == "quick" else (24000, 2400)
+    train, val = (960, 240) if size == "quick" else (9600, 960)
     return Clips(train, val, task="ordered", mean_frames=24, steps=steps, gap=12)
 
 
@@ -39,7 +39,7 @@ def variants(size: str, clips: Clips, task: str, lengths: tuple[int, ...]) -> li
 
 # Long enough that 128 frames are hardly the same ones twice.
 QUICK = Clips(1080, 270, mean_frames=96)
-FULL = Clips(27000, 2700, mean_frames=96)
+FULL = Clips(10800, 1080, mean_frames=96)
 
 STUDY = Study(
     title="Length and temporal complexity",
