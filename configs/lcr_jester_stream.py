@@ -5,7 +5,10 @@ _base_ = ["lcr_jester_tiny.py"]
 stream_root = "{{$STREAM_ROOT:data/synthetic_streams}}"
 no_gesture = 25
 
-model = dict(cls_head=dict(type="LCRFrameHead", consensus="last"))
+model = dict(
+    backbone=dict(cell="bounded"),
+    cls_head=dict(type="LCRFrameHead", consensus="last"),
+)
 
 train_pipeline = [
     # Of 12 frames a second: 5 seconds.

@@ -52,7 +52,7 @@ class LCRBackbone(BaseModule):
             divides.
         patch_size: Side of a patch in pixels.
         block: ``'residual'`` or ``'plain'`` (the paper's reading).
-        cell: ``'bounded'``, ``'paper'`` or ``'none'`` (no recurrence).
+        cell: ``'leaky'``, ``'bounded'``, ``'paper'`` or ``'none'`` (no recurrence).
         feedback: Whether receptance and gate see the previous hidden state.
         kv_source: ``'edge'`` or ``'edge+frame'``.
         token_shift: ``'causal_conv'``, ``'q_shift'`` or ``'none'``.
@@ -89,7 +89,7 @@ class LCRBackbone(BaseModule):
         img_size: int | tuple[int, int] = 224,
         patch_size: int = 16,
         block: str = "residual",
-        cell: str = "bounded",
+        cell: str = "leaky",
         feedback: bool = False,
         kv_source: str = "edge+frame",
         token_shift: str = "causal_conv",

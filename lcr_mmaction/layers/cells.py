@@ -77,6 +77,23 @@ class BoundedCell(PaperCell):
         return forget, forget
 
 
+class LeakyCell(BoundedCell):
+    """The cell as a leaky average: what is forgotten makes room for the new.
+
+    ``C_t = f_t * C_{t-1} + (1 - f_t) * tanh(A_t)`` with f_t as in BoundedCell, the
+    coupled gates of arXiv 1503.04069. ``|C| <= 1`` however long the memory is, so
+    that ``tanh(C)`` never saturates.
+
+    Args:
+        dim: Channels C.
+    """
+
+    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
+        """Forget gate f, and 1 - f."""
+        forget, _ = super().gates(edge)
+        return forget, 1 - forget
+
+
 class NoRecurrence(PaperCell):
     """No memory: the gate's output is the block's (the ablation "no LSTM")."""
 
@@ -92,5 +109,6 @@ class NoRecurrence(PaperCell):
 CELLS: dict[str, type[PaperCell]] = {
     "paper": PaperCell,
     "bounded": BoundedCell,
+    "leaky": LeakyCell,
     "none": NoRecurrence,
 }

@@ -28,6 +28,7 @@ VARIANTS = {
     "dynamic_decay": dict(mixer="rwkv_dynamic", patch_embed="conv_stem"),
     "attention": dict(mixer="attention", rope=False),
     "no_mixer": dict(mixer="none", token_shift="none"),
+    "bounded_cell": dict(cell="bounded"),
     "no_recurrence": dict(cell="none"),
 }
 

@@ -2,8 +2,9 @@
 
 For variants of the backbone with fresh weights this prints, as a Markdown table:
 
-* through time: the loss of the **last** frame's scores is differentiated with respect
-  to every frame of the clip; the table gives the largest norm over the smallest;
+* through time: a loss is differentiated with respect to every frame of the clip; the
+  table gives the largest norm over the smallest. Two losses: of the mean scores of all
+  frames, as in training, and of the last frame's scores alone;
 * through depth: the norm of the gradient of each block's output projection, largest
   over smallest;
 * the state: the largest absolute memory C after 8, 32 and all frames of the clip.
@@ -30,6 +31,7 @@ from lcr_mmaction.heads import LCRHead
 VARIANTS: dict[str, dict] = {
     "default": {},
     "gate with feedback": dict(feedback=True),
+    "bounded cell": dict(cell="bounded"),
     "paper's cell": dict(cell="paper"),
     "no recurrence": dict(cell="none"),
     "no residual path": dict(block="plain"),
@@ -65,19 +67,20 @@ def measure(options: dict, args: argparse.Namespace) -> list[str]:
     """One row of the table, without its name."""
     torch.manual_seed(args.seed)
     backbone = LCRBackbone(arch=args.arch, img_size=args.size, **options)
-    head = LCRHead(27, backbone.feat_dims, consensus="last")
     clip = random_clip(args.frames, args.size).requires_grad_()
-    features = backbone(clip)
-    F.cross_entropy(head(features), torch.tensor([3, 5])).backward()
-    in_time = clip.grad[:, :3].square().sum(dim=(0, 1, 3, 4)).sqrt()
+    row = []
+    for consensus in ("mean", "last"):
+        torch.manual_seed(args.seed)
+        head = LCRHead(27, backbone.feat_dims, consensus=consensus)
+        backbone.zero_grad()
+        clip.grad = None
+        F.cross_entropy(head(backbone(clip)), torch.tensor([3, 5])).backward()
+        row.append(spread(clip.grad[:, :3].square().sum(dim=(0, 1, 3, 4)).sqrt()))
     in_depth = torch.stack(
         [block.gate.output.weight.grad.norm() for block in backbone.blocks]
     )
-    return [
-        f"{spread(in_time):.3g}",
-        f"{spread(in_depth):.3g}",
-        *(f"{size:.3g}" for size in memory_sizes(backbone, clip.detach())),
-    ]
+    row += [spread(in_depth), *memory_sizes(backbone, clip.detach())]
+    return [f"{value:.3g}" for value in row]
 
 
 @torch.no_grad()
@@ -96,10 +99,10 @@ def main() -> None:
     """Print the table."""
     args = parse_args()
     print(
-        f"| {args.arch}, {args.frames} frames | gradient over time, max / min "
-        "| gradient over depth, max / min | memory after 8 | after 32 | after all |"
+        f"| {args.arch}, {args.frames} frames | over time, mean of frames "
+        "| over time, last frame | over depth | memory after 8 | after 32 | after all |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for name, options in VARIANTS.items():
         print(f"| {name} | {' | '.join(measure(options, args))} |", flush=True)
 

@@ -49,6 +49,7 @@ STUDY = Study(
         backbone("softmax attention", mixer="attention"),
         backbone("no LSTM", cell="none"),
         masked(0.5),
+        backbone("bounded cell", cell="bounded"),
         backbone("paper's cell", cell="paper"),
         backbone("no feedback" if FEEDBACK else "feedback", feedback=not FEEDBACK),
         backbone("no residual path", block="plain"),
