@@ -1,5 +1,6 @@
 # LCR for streams: windows of continuous videos at 4 frames a second, 64x64, a loss
 # over their frames. Trained on synthetic videos (STREAM_ROOT), tested on clips.
+# Starts from what lcr_jester_tiny.py trained: --cfg-options load_from=CHECKPOINT.
 _base_ = ["lcr_jester_tiny.py"]
 
 stream_root = "{{$STREAM_ROOT:data/synthetic_streams}}"
@@ -41,4 +42,18 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
+max_epochs = 2
+train_cfg = dict(max_epochs=max_epochs, val_interval=1)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min_ratio=0.01,
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
 streaming = dict(fps=4, policy="keep")
