@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from typing import TextIO
 
 import cv2
 import numpy as np
+from mmengine.logging import MMLogger
 
 from lcr_mmaction.apis import GestureEvent, StreamingRecognizer, open_source
 from lcr_mmaction.apis.command_line import model_parser
@@ -118,7 +120,10 @@ def main() -> None:
     # Frames are small: OpenCV's threads cost more than they save, and PyTorch's
     # want the cores.
     cv2.setNumThreads(1)
-    # Loading prints to stdout, which belongs to the events.
+    # Loading prints and logs to stdout, which belongs to the events.
+    for handler in MMLogger.get_current_instance().handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setStream(sys.stderr)
     with redirect_stdout(sys.stderr):
         recognizer = StreamingRecognizer(
             args.config,
