@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := requirements/lock.txt
 READY := $(VENV)/.ready
 
-.PHONY: env demo test lint format clean
+.PHONY: env demo stream test lint format clean
 
 env: $(READY)
 
@@ -25,6 +25,12 @@ $(READY): setup.py $(LOCK)
 
 demo: env
 	$(BIN)/python tools/demo.py
+
+# The model that ships, at work on a synthetic video.
+stream: env
+	$(BIN)/python tools/data/synthetic/render_stream.py --out data/stream --videos 1
+	$(BIN)/python demo/stream_demo.py shipped shipped \
+		data/stream/videos/stream_00001.mp4 --out data/stream/seen.mp4 --events -
 
 test: env
 	$(BIN)/python -m pytest

@@ -57,7 +57,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["lcr_mmaction", "lcr_mmaction.*"]),
-    package_data={"lcr_mmaction": ["ops/csrc/*"]},
+    package_data={
+        "lcr_mmaction": [
+            "ops/csrc/*",
+            "checkpoints/*.pth",
+            # A link to the configs at the top; their bases lie deeper.
+            "configs/*.py",
+            "configs/**/*.py",
+        ]
+    },
     python_requires=">=3.10",
     # Ranges, so that an installed torch is never replaced. requirements/lock.txt
     # holds the exact versions that the one-command set-up uses.

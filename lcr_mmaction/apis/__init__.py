@@ -3,6 +3,7 @@
 from .events import EventDetector, GestureEvent
 from .policies import POLICIES
 from .preprocess import FramePreprocessor
+from .shipped import ShippedModel, shipped_model
 from .sources import open_source
 from .streaming import StreamingRecognizer, StreamResult
 
@@ -11,7 +12,9 @@ __all__ = [
     "EventDetector",
     "FramePreprocessor",
     "GestureEvent",
+    "ShippedModel",
     "StreamResult",
     "StreamingRecognizer",
     "open_source",
+    "shipped_model",
 ]

@@ -1,0 +1,50 @@
+"""Write the weights of a checkpoint alone, in half precision, to ship them.
+
+Example:
+    python tools/deployment/ship_model.py work_dirs/lcr_jester_stream/epoch_8.pth \
+        lcr_mmaction/checkpoints/lcr_jester_stream.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.runner import CheckpointLoader
+
+import lcr_mmaction  # noqa: F401  (loads checkpoints safely)
+
+MAX_BYTES = 3 * 1024 * 1024
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", help="of a training run")
+    parser.add_argument("out", type=Path, help="file to write")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write the file, or say why it may not be shipped."""
+    args = parse_args()
+    checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location="cpu")
+    weights = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in checkpoint["state_dict"].items()
+    }
+    meta = {"dataset_meta": dict(checkpoint["meta"].get("dataset_meta") or {})}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": weights, "meta": meta}, args.out)
+    size = args.out.stat().st_size
+    if size > MAX_BYTES:
+        args.out.unlink()
+        raise SystemExit(f"{size} bytes: at most {MAX_BYTES} are shipped")
+    print(f"{args.out}: {len(weights)} tensors, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
