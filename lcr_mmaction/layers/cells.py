@@ -1,14 +1,33 @@
 """Recurrent cells: how a block's memory C takes up the frames.
 
-All cells share ``C_t = keep_t * C_{t-1} + take_t * tanh(A_t)`` and
-``H_t = tanh(C_t) * sigmoid(A_t)``; they differ in how the edges give ``keep`` and
-``take``. Everything but the sum over time is computed for all frames at once.
+All cells share ``C_t = keep_t * C_{t-1} + take_t * A_t`` and ``H_t = C_t *
+sigmoid(A_t)``, with or without a tanh around A_t and C_t; they differ in how the
+edges give ``keep`` and ``take``. Everything but the sum over time is computed for all
+frames at once.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+
+def accumulate(new: Tensor, keep: Tensor, memory: Tensor) -> Tensor:
+    """``C_t = keep_t * C_{t-1} + new_t`` for all frames.
+
+    Args:
+        new: ``[N, T, L, C]``.
+        keep: ``[N, T, L, C]``.
+        memory: C before the first frame, ``[N, L, C]``.
+
+    Returns:
+        C of every frame, ``[N, T, L, C]``.
+    """
+    memories = []
+    for t in range(new.shape[1]):
+        memory = torch.addcmul(new[:, t], keep[:, t], memory)
+        memories.append(memory)
+    return torch.stack(memories, dim=1)
 
 
 class PaperCell(nn.Module):
@@ -44,12 +63,7 @@ class PaperCell(nn.Module):
         Returns:
             H and C of every frame, ``[N, T, L, C]`` each.
         """
-        new = take * gated.tanh()
-        memories = []
-        for t in range(gated.shape[1]):
-            memory = torch.addcmul(new[:, t], keep[:, t], memory)
-            memories.append(memory)
-        memory = torch.stack(memories, dim=1)
+        memory = accumulate(take * gated.tanh(), keep, memory)
         return memory.tanh() * gated.sigmoid(), memory
 
 
@@ -80,9 +94,10 @@ class BoundedCell(PaperCell):
 class LeakyCell(BoundedCell):
     """The cell as a leaky average: what is forgotten makes room for the new.
 
-    ``C_t = f_t * C_{t-1} + (1 - f_t) * tanh(A_t)`` with f_t as in BoundedCell, the
-    coupled gates of arXiv 1503.04069. ``|C| <= 1`` however long the memory is, so
-    that ``tanh(C)`` never saturates.
+    ``C_t = f_t * C_{t-1} + (1 - f_t) * A_t``, ``H_t = C_t * sigmoid(A_t)`` with f_t
+    as in BoundedCell: the coupled gates of arXiv 1503.04069, linear in the past like
+    the minimal units of arXiv 2410.01201. An average cannot leave the range of what
+    it is of, so that neither it nor A needs a tanh.
 
     Args:
         dim: Channels C.
@@ -92,6 +107,13 @@ class LeakyCell(BoundedCell):
         """Forget gate f, and 1 - f."""
         forget, _ = super().gates(edge)
         return forget, 1 - forget
+
+    def forward(
+        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take up frames; shapes as in PaperCell."""
+        memory = accumulate(take * gated, keep, memory)
+        return memory * gated.sigmoid(), memory
 
 
 class NoRecurrence(PaperCell):
