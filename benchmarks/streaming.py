@@ -45,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--policy", choices=POLICIES, help="default: the config's")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=DTYPES, default="float32")
+    parser.add_argument("--compiled", action="store_true", help="compile the step")
     parser.add_argument("--markdown", action="store_true", help="print a table row")
     return parser.parse_args()
 
@@ -116,14 +117,10 @@ def compare(
     calls: dict[str, Callable[[], object]] = {
         "resize, crop, edges": lambda: recognizer.preprocess(frames[0]),
         "normalise": lambda: normalise(normaliser, pictures[:1]),
-        "step of one state": lambda: model.cls_head(
-            model.backbone.step(inputs, one)[0]
-        ),
-        "step of all states": lambda: model.cls_head(
-            model.backbone.step(batch, states)[0]
-        ),
+        "step of one state": lambda: model.cls_head(recognizer.step(inputs, one)[0]),
+        "step of all states": lambda: model.cls_head(recognizer.step(batch, states)[0]),
         "the same, at a start": lambda: model.cls_head(
-            model.backbone.step(batch, fresh)[0]
+            recognizer.step(batch, fresh)[0]
         ),
         "drawing, if wanted": lambda: overlay.draw(result),
         f"clip of {clip_len} frames": lambda: model.cls_head(model.backbone(clip)),
@@ -159,6 +156,7 @@ def main() -> None:
             args.checkpoint,
             args.device,
             dtype=args.dtype,
+            compiled=args.compiled,
             policy=args.policy,
         )
     frames = scenes(args.height, args.width)
@@ -176,6 +174,7 @@ def main() -> None:
     print(
         f"{args.frames} frames of {args.width}x{args.height}, policy {policy}, "
         f"{torch.get_num_threads()} threads, {args.device}, {args.dtype}"
+        f"{', compiled' if args.compiled else ''}"
     )
     print(f"latency         p50 {p50:.2f} ms, p95 {p95:.2f} ms")
     print(f"first/last 10%  median {first:.2f} ms, {last:.2f} ms")

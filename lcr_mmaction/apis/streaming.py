@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from mmaction.apis import init_recognizer
 from mmengine import Config
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..backbones.lcr import LCRState
 from .consensus import FrameConsensus
@@ -54,6 +54,9 @@ class StreamingRecognizer:
         device: Where to compute.
         dtype: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for matrix products
             in half precision (autocast); cell and scores stay float32.
+        compiled: Compile the step with ``torch.compile`` at the first frame. Needs a
+            C++ compiler and about a minute; each number and size of frames that
+            comes later is compiled once more.
         num_streams: Streams in the batch.
         channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of arrays given.
         labels: Names of the classes or a file with one a line. Default: of the
@@ -78,6 +81,7 @@ class StreamingRecognizer:
         device: str | torch.device = "cpu",
         *,
         dtype: str = "float32",
+        compiled: bool = False,
         num_streams: int = 1,
         channel_order: str = "bgr",
         labels: str | Path | Sequence[str] | None = None,
@@ -103,11 +107,17 @@ class StreamingRecognizer:
                 f"{type(self.model.backbone).__name__} has no step(): streaming needs "
                 "a config with LCRBackbone"
             )
+        half = dtype != "float32"
         self.autocast = torch.autocast(
-            torch.device(device).type,
-            dtype=getattr(torch, dtype),
-            enabled=dtype != "float32",
+            torch.device(device).type, dtype=getattr(torch, dtype), enabled=half
         )
+        if half:
+            # Autocast would convert these weights anew at every frame.
+            for module in self.model.backbone.modules():
+                if isinstance(module, (nn.Linear, nn.Conv2d)):
+                    module.to(getattr(torch, dtype))
+        step = self.model.backbone.step
+        self.step = torch.compile(step, dynamic=False) if compiled else step
         settings = config.get("streaming", {})
 
         def setting(name: str, given: object, default: object) -> object:
@@ -302,7 +312,7 @@ class StreamingRecognizer:
             state = decay_streams(state, self.policy.fade)
         inputs = inputs.repeat_interleave(replicas, dim=0)
         with self.autocast:
-            feature, after = backbone.step(inputs, state)
+            feature, after = self.step(inputs, state)
         # A state keeps its dtypes, whatever the products came in.
         state = map_state(lambda new, old: new.to(old.dtype), after, state)
         self.state = state if everyone else put_streams(self.state, rows, state)

@@ -311,8 +311,8 @@ class LCRBackbone(BaseModule):
         self, batch_size: int, size: tuple[int, int], grid: TokenGrid
     ) -> LCRState:
         patches = grid.height * grid.width if grid.keep is None else grid.keep.shape[1]
-        parameter = next(self.parameters())
-        zeros = parameter.new_zeros(
+        # Not a weight of products, which may be in half precision.
+        zeros = self.blocks[0].norm.weight.new_zeros(
             batch_size, self.num_prefix + patches, self.embed_dims
         )
         block = BlockState(zeros, zeros, zeros[:, self.num_prefix :])
