@@ -23,6 +23,7 @@ from ..layers.token_grid import TokenGrid, find_tube_mask
 from ..layers.token_shift import TOKEN_SHIFTS
 
 READOUTS = ("cls", "mean", "cls+mean")
+CPU_TOKENS_AT_ONCE = 4096
 
 
 class LCRState(NamedTuple):
@@ -210,8 +211,24 @@ class LCRBackbone(BaseModule):
         height, width = (side // self.patch_size for side in clips.shape[-2:])
         grid = TokenGrid(height, width, keep)
         state = self._zero_state(clips.shape[0], clips.shape[-2:], grid)
-        features, _ = self._run(clips.transpose(1, 2), state, grid)
-        return features
+        features = []
+        for part in clips.transpose(1, 2).split(self._frames_at_once(clips), dim=1):
+            feature, state = self._run(part, state, grid)
+            features.append(feature)
+        return torch.cat(features, dim=1)
+
+    def _frames_at_once(self, clips: Tensor) -> int:
+        """How many frames go through the blocks together.
+
+        All of them where launches cost and where batch norm wants to see them all.
+        When a CPU tests, only as many as its caches hold: faster for batches and long
+        clips, and their memory stays constant.
+        """
+        num_clips, _, num_frames, height, width = clips.shape
+        if clips.device.type != "cpu" or self.training or torch.is_grad_enabled():
+            return num_frames
+        tokens = num_clips * (height // self.patch_size) * (width // self.patch_size)
+        return max(1, CPU_TOKENS_AT_ONCE // tokens)
 
     def _masks(self, clips: Tensor) -> bool:
         """Whether patches may be masked; to look is to wait for the data.

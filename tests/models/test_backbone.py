@@ -4,7 +4,7 @@ import pytest
 import torch
 from model_cases import ARCH, VARIANTS, hide, make_clips, small_backbone
 
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.backbones import LCRBackbone, lcr
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -78,6 +78,25 @@ def test_graph_edges_ignore_contrast_and_brightness():
     torch.testing.assert_close(
         edges(3 * frames + 7), edges(frames), rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_clip_in_parts_gives_the_same_features(monkeypatch, options, masked):
+    backbone, clips = small_backbone(**options), make_clips(2, 7)
+    if masked:
+        hidden = torch.zeros(2, 4, 4, dtype=torch.bool)
+        hidden[:, 1] = True
+        clips = hide(clips, hidden)
+    parts = []
+    backbone.blocks[0].register_forward_hook(
+        lambda module, inputs, outputs: parts.append(inputs[0].shape[1])
+    )
+    whole = backbone(clips)
+    monkeypatch.setattr(lcr, "CPU_TOKENS_AT_ONCE", 2 * 3 * 16)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone(clips), whole, atol=1e-5, rtol=1e-5)
+    assert parts == [7, 3, 3, 1]
 
 
 def test_hidden_patches_are_dropped_and_never_seen():
