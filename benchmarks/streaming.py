@@ -137,7 +137,8 @@ def compare(
     operations = {}
     *_, step, _, _, whole = calls
     for name in (step, whole):
-        with FlopCounterMode(display=False) as counter:
+        eager = torch.compiler.set_stance("force_eager")
+        with recognizer.autocast, eager, FlopCounterMode(display=False) as counter:
             calls[name]()
         operations[name] = counter.get_total_flops()
     # The first round warms up.
