@@ -87,11 +87,14 @@ struct CpuTeam {
   template <int R, int N>
   static void tile(int inner, const T* a, int64_t row, int64_t step, const T* b, int64_t ldb,
                    T* c, int64_t ldc, int tail, bool add) {
-    V sum[R][N];
+    V sum[R][N];  // every loop over it is unrolled, else it would live in memory
+#pragma GCC unroll 8
     for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
       for (int j = 0; j < N; ++j) sum[i][j] = V{};
     for (int k = 0; k < inner; ++k) {
       V right[N];
+#pragma GCC unroll 8
       for (int j = 0; j < N; ++j) right[j] = Lane::load(b + k * ldb + j * kLanes);
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
@@ -100,14 +103,17 @@ struct CpuTeam {
         for (int j = 0; j < N; ++j) sum[i][j] += right[j] * left;
       }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
       for (int j = 0; j < N; ++j) {
         T* out = c + i * ldc + j * kLanes;
         if (j + 1 < N || tail == kLanes) {
           Lane::store(out, add ? Lane::load(out) + sum[i][j] : sum[i][j]);
         } else {
           T lane[kLanes];
-          std::memcpy(lane, &sum[i][j], sizeof(V));
+          const V last = sum[i][j];
+          std::memcpy(lane, &last, sizeof(V));
           for (int l = 0; l < tail; ++l) out[l] = add ? out[l] + lane[l] : lane[l];
         }
       }
