@@ -7,6 +7,8 @@
 //   kDirectLeaf          whether it pairs the tokens of a leaf in its own way;
 //   elements(m, n, f)    f(i, j) for all entries of an m x n matrix;
 //   rows(m, f)           f(i) for all rows;
+//   add_columns(m, n, out, f)
+//                        out[j] += sum over i of f(i, j) for all columns j;
 //   scan(m, n, border, inward, f)
 //                        f(i, j, carry) for the tokens i of every half, going away from
 //                        the border (or towards it), with carry from 0 in each half;
@@ -171,8 +173,15 @@ struct Chunk {
   LCR_HD void add_decay_gradient(Border border) {
     Acc *dw = mem.dw, *dq = mem.dquery, *dk = mem.dkeys;
     const Op *q = mem.query, *k = mem.keys;
-    const int ld = mem.key;
-    team.scan(tokens, ld, border, true, [=](int x, int j, Acc& sum) {
+    const int ld = mem.key, n = tokens;
+    if (static_decay) {  // one sum for all tokens
+      team.add_columns(n, ld, dw, [=](int x, int j) {
+        const int at = x * ld + j;
+        return border.distance(x, n) * (Acc(q[at]) * dq[at] + Acc(k[at]) * dk[at]);
+      });
+      return;
+    }
+    team.scan(n, ld, border, true, [=](int x, int j, Acc& sum) {
       const int at = x * ld + j;
       dw[at] += sum;
       sum += Acc(q[at]) * dq[at] + Acc(k[at]) * dk[at];
@@ -305,7 +314,8 @@ struct Chunk {
     }
   }
 
-  // All gradients of the chunk's tokens; du is added to.
+  // All gradients of the chunk's tokens; du is added to. Of a static decay, the first
+  // row of dw is the sum over the tokens.
   LCR_HD void gradients(const Op* left_state, const Op* right_state,
                         const Op* left_adjoint, const Op* right_adjoint) {
     const int n = tokens, lk = mem.key, lv = mem.value, sq = mem.square;
@@ -326,11 +336,8 @@ struct Chunk {
       dr[t * lk + j] = own * Acc(k[t * lk + j]);
       dk[t * lk + j] = own * Acc(r[t * lk + j]);
     });
-    team.elements(1, lk, [=](int, int j) {
-      Acc sum = 0;
-      for (int t = 0; t < n; ++t)
-        sum += dscores[t * sq + t] * Acc(r[t * lk + j]) * Acc(k[t * lk + j]);
-      du[j] += sum;
+    team.add_columns(n, lk, du, [=](int t, int j) {
+      return dscores[t * sq + t] * Acc(r[t * lk + j]) * Acc(k[t * lk + j]);
     });
     Acc* through = mem.dquery;  // free until the first products
     const bool inner = left_state && right_state;
@@ -343,7 +350,10 @@ struct Chunk {
                Acc(right_state[i * lv + j]) * Acc(left_adjoint[i * lv + j]);
       through[i] = sum + sum * total[i];
     });
-    team.elements(n, lk, [=](int t, int j) { dw[t * lk + j] = through[j]; });
+    if (static_decay)
+      team.elements(1, lk, [=](int, int j) { dw[j] = n * through[j]; });
+    else
+      team.elements(n, lk, [=](int t, int j) { dw[t * lk + j] = through[j]; });
 
     inside_gradients(as_operand(dscores, mem.score_op));  // the scores are done with
     for (int side = 0; side < 2; ++side) {

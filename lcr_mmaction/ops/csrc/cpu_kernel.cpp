@@ -202,12 +202,11 @@ struct Worker {
       store(mem.dr, key, problem.dr, c, problem.key);
       store(mem.dk, key, problem.dk, c, problem.key);
       store(mem.dv, value, problem.dv, c, problem.value);
-      for (int i = 0; i < length(c); ++i) {
-        if (problem.static_decay)
-          for (int j = 0; j < problem.key; ++j) static_dw[j] += mem.dw[i * key + j];
-        else
+      if (problem.static_decay)
+        for (int j = 0; j < problem.key; ++j) static_dw[j] += mem.dw[j];
+      else
+        for (int i = 0; i < length(c); ++i)
           store_row(mem.dw + i * key, problem.dw, T(), c * size + i, problem.key);
-      }
       if (last) continue;
       chunk.pass_state(left_state, mem.k, mem.v, Border::right());
       chunk.pass_state(left_adjoint, mem.r, mem.dy, Border::right());

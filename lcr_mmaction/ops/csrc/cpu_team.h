@@ -66,6 +66,10 @@ struct CpuTeam {
     for (int i = 0; i < m; ++i) f(i);
   }
   template <class F>
+  void add_columns(int m, int n, T* out, F f) {
+    elements(m, n, [=](int i, int j) { out[j] += f(i, j); });
+  }
+  template <class F>
   void scan(int m, int n, Border border, bool inward, F f) {
     for (const bool up : {true, false}) {
       std::memset(carry, 0, n * sizeof(T));
@@ -286,19 +290,25 @@ struct CpuTeam {
   void leaf_gradients(C& chunk) {
     const auto& mem = chunk.mem;
     const int ld = mem.key;
+    const auto of_leaf =
+        chunk.static_decay ? leaf_gradients_of<true> : leaf_gradients_of<false>;
     for (int first = 0; first < chunk.tokens; first += kLeaf) {
       const int count = chunk.tokens - first < kLeaf ? chunk.tokens - first : kLeaf;
       const T* dscores = mem.dscores + first * (mem.square + 1);
       for (int at = 0; at < ld; at += kLanes)
-        leaf_gradients_of(count, mem.r + first * ld + at, mem.k + first * ld + at,
+        of_leaf(count, mem.r + first * ld + at, mem.k + first * ld + at,
                           step + first * step_stride + at, dscores, mem.square,
                           mem.dr + first * ld + at, mem.dk + first * ld + at,
-                          mem.dw + first * ld + at, ld);
+                          mem.dw + (chunk.static_decay ? 0 : first * ld) + at, ld);
     }
   }
 
-  void leaf_gradients_of(int count, const T* r, const T* k, const T* decay, const T* dscores,
-                         int square, T* dr, T* dk, T* dw, int ld) {
+  // One vector of channels of one leaf.
+  template <bool STATIC>
+  static void leaf_gradients_of(int count, const T* r, const T* k, const T* decay,
+                                const T* dscores, int square, T* dr, T* dk, T* dw, int ld) {
+    const V static_decay = STATIC ? Lane::load(decay) : V{};
+    V static_dw = STATIC ? Lane::load(dw) : V{};
     V receptance[kLeaf], key[kLeaf], to_r[kLeaf], to_k[kLeaf], to_w[kLeaf], share[kLeaf];
     for (int t = 0; t < count; ++t) {
       receptance[t] = Lane::load(r + t * ld);
@@ -316,8 +326,10 @@ struct CpuTeam {
         to_k[s] += below * receptance[t];
         to_k[t] += above * receptance[s];
         share[t] = from_s * receptance[t] + from_t * receptance[s];
-        between *= Lane::load(decay + t * step_stride);
+        if (STATIC) static_dw += share[t] * T(t - s - 1);
+        between *= STATIC ? static_decay : Lane::load(decay + t * ld);
       }
+      if (STATIC) continue;
       V reaching = V{};
       for (int t = count - 1; t > s + 1; --t) {
         reaching += share[t];
@@ -327,8 +339,9 @@ struct CpuTeam {
     for (int t = 0; t < count; ++t) {
       Lane::store(dr + t * ld, Lane::load(dr + t * ld) + to_r[t]);
       Lane::store(dk + t * ld, Lane::load(dk + t * ld) + to_k[t]);
-      Lane::store(dw + t * ld, Lane::load(dw + t * ld) + to_w[t]);
+      if (!STATIC) Lane::store(dw + t * ld, Lane::load(dw + t * ld) + to_w[t]);
     }
+    if (STATIC) Lane::store(dw, static_dw);
   }
 };
 

@@ -32,6 +32,15 @@ struct CudaTeam {
     for (int i = threadIdx.x; i < m; i += kThreads) f(i);
     __syncthreads();
   }
+  template <class F>
+  __device__ __forceinline__ void add_columns(int m, int n, Acc* out, F f) {
+    for (int j = threadIdx.x; j < n; j += kThreads) {
+      Acc sum = 0;
+      for (int i = 0; i < m; ++i) sum += f(i, j);
+      out[j] += sum;
+    }
+    __syncthreads();
+  }
   // The two directions go through different tokens, so both run at once.
   template <class F>
   __device__ __forceinline__ void scan(int m, int n, Border border, bool inward, F f) {
