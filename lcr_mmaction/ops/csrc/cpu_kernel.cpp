@@ -153,6 +153,32 @@ struct Worker {
     chunk.begin(length(c));
   }
 
+  template <class From>
+  void expect_rows(const Tensor4& x, From, int64_t b, int64_t c, int channels) {
+    const From* rows = static_cast<const From*>(x.data) + b * x.batch + head * x.head +
+                       c * size * x.token;
+    team.upcoming.add(rows, x.token * sizeof(From), length(c), channels * sizeof(From));
+  }
+  // What has not been touched yet of chunk c of a batch entry will be needed next, by
+  // the sweep from the right or by that from the left.
+  void expect(int64_t b, int64_t c, bool from_right, bool gradient) {
+    team.upcoming.clear();
+    if (b == problem.batch) return;
+    const bool inputs = from_right || chunks == 1;
+    if (inputs) {
+      expect_rows(problem.k, In(), b, c, problem.key);
+      expect_rows(problem.v, In(), b, c, problem.value);
+      if (!problem.static_decay) expect_rows(problem.w, T(), b, c, problem.key);
+    }
+    if (inputs ? gradient : !gradient) expect_rows(problem.r, In(), b, c, problem.key);
+    if (inputs && gradient) expect_rows(problem.dy, In(), b, c, problem.value);
+    if (from_right) return;
+    if (!gradient) return expect_rows(problem.y, In(), b, c, problem.value);
+    expect_rows(problem.dr, In(), b, c, problem.key);
+    expect_rows(problem.dk, In(), b, c, problem.key);
+    expect_rows(problem.dv, In(), b, c, problem.value);
+  }
+
   T* right_state(int64_t c) { return right_states + c * state_size; }
   T* right_adjoint(int64_t c) { return right_adjoints + c * state_size; }
 
@@ -163,6 +189,7 @@ struct Worker {
     if (gradient) std::memset(right_adjoint(chunks - 1), 0, bytes);
     for (int64_t c = chunks - 1; c > 0; --c) {
       begin(c, gradient, gradient);
+      expect(batch, c - 1, true, gradient);
       std::memcpy(right_state(c - 1), right_state(c), bytes);
       chunk.pass_state(right_state(c - 1), mem.k, mem.v, Border::left());
       if (!gradient) continue;
@@ -177,6 +204,8 @@ struct Worker {
     std::memset(left_state, 0, state_size * sizeof(T));
     for (int64_t c = 0; c < chunks; ++c) {
       begin(c, true, false);
+      c + 1 < chunks ? expect(batch, c + 1, false, false)
+                     : expect(batch + 1, chunks - 1, true, false);
       const bool last = c == chunks - 1;
       chunk.output(c ? left_state : nullptr, last ? nullptr : right_state(c));
       store(mem.y, value, problem.y, c, problem.value);
@@ -196,6 +225,8 @@ struct Worker {
       for (int j = 0; j < problem.key; ++j) static_dw[j] = 0;
     for (int64_t c = 0; c < chunks; ++c) {
       begin(c, true, true);
+      c + 1 < chunks ? expect(batch, c + 1, false, true)
+                     : expect(batch + 1, chunks - 1, true, true);
       const bool last = c == chunks - 1;
       chunk.gradients(c ? left_state : nullptr, last ? nullptr : right_state(c),
                       c ? left_adjoint : nullptr, last ? nullptr : right_adjoint(c));

@@ -39,6 +39,32 @@ struct Vector {
   }
 };
 
+// Rows that will be read or written soon. Products fetch some of them into the cache
+// with every tile, while the memory would be idle.
+struct Upcoming {
+  struct Rows {
+    const char* next;
+    int64_t stride;
+    int left, bytes;
+  };
+  static constexpr int kMost = 8, kRowsPerTile = 4;
+  Rows queue[kMost];
+  int first = 0, end = 0;
+
+  void clear() { first = end = 0; }
+  void add(const void* data, int64_t stride, int rows, int bytes) {
+    queue[end++] = {static_cast<const char*>(data), stride, rows, bytes};
+  }
+  void fetch() {
+    for (int row = 0; row < kRowsPerTile && first < end; ++row) {
+      Rows& rows = queue[first];
+      for (int at = 0; at < rows.bytes; at += 64) __builtin_prefetch(rows.next + at, 0, 2);
+      rows.next += rows.stride;
+      if (!--rows.left) ++first;
+    }
+  }
+};
+
 template <class T>
 struct CpuTeam {
   using Acc = T;
@@ -53,6 +79,7 @@ struct CpuTeam {
   T* transposed;  // room for one operand of a product
   T* step;        // exp(w) of the chunk's tokens, or of all of them in one row
   int step_stride = 0;
+  Upcoming upcoming;
 
   template <class F>
   void elements(int m, int n, F f) {
@@ -134,8 +161,8 @@ struct CpuTeam {
     }
   }
 
-  static void multiply(int m, int n, int inner, const T* a, int64_t row, int64_t step,
-                       const T* b, int64_t ldb, T* c, int64_t ldc, bool add) {
+  void multiply(int m, int n, int inner, const T* a, int64_t row, int64_t step,
+                const T* b, int64_t ldb, T* c, int64_t ldc, bool add) {
     const int bands = (m + kTileRows - 1) / kTileRows;
     for (int j = 0; j < n;) {
       const int vectors = (n - j + kLanes - 1) / kLanes;
@@ -152,6 +179,7 @@ struct CpuTeam {
           tile_rows<2>(height, inner, left, row, step, b + j, ldb, out, ldc, tail, add);
         else
           tile_rows<1>(height, inner, left, row, step, b + j, ldb, out, ldc, tail, add);
+        upcoming.fetch();
         i += height;
       }
       j += width;
