@@ -202,15 +202,17 @@ struct Chunk {
 
   // ---- states -------------------------------------------------------------------
 
-  // state = decay of the chunk * state + (a . factor)^T b: the state on the other
-  // side. The factor's border is the side where the state leaves.
-  LCR_HD void pass_state(Acc* state, const Op* a, const Op* b, Border leaves) {
+  // to = decay of the chunk * from + (a . factor)^T b: the state on the other side, which
+  // may take the place of the first. Without `from`, nothing enters. The factor's border
+  // is the side where the state leaves.
+  LCR_HD void pass_state(const Acc* from, Acc* to, const Op* a, const Op* b, Border leaves) {
+    if (!from) return add_state<false>(to, a, b, leaves);
     const int ld = mem.value;
     const Acc* total = mem.total;
     team.elements(mem.key, ld, [=](int i, int j) {
-      state[i * ld + j] += total[i] * state[i * ld + j];
+      to[i * ld + j] = from[i * ld + j] + total[i] * from[i * ld + j];
     });
-    add_state<true>(state, a, b, leaves);
+    add_state<true>(to, a, b, leaves);
   }
 
   // The chunk's own share of that; with ADD, added to the state.

@@ -87,7 +87,7 @@ struct Worker {
     T* transposed = take(int64_t(longest) * longest);
     T* step = take(int64_t(size) * key);
     const int64_t state_size = int64_t(key) * value;
-    T* states = take(state_size * (chunks + 1) * (gradient ? 2 : 1));
+    T* states = take(state_size * chunks * (gradient ? 2 : 1));
     if (worker) {
       worker->size = size, worker->key = key, worker->value = value;
       worker->chunks = chunks, worker->tokens = p.tokens;
@@ -96,7 +96,7 @@ struct Worker {
       worker->team.carry = carry, worker->team.transposed = transposed;
       worker->team.step = step;
       worker->left_state = states, worker->right_states = states + state_size;
-      states += state_size * (chunks + 1);
+      states += state_size * chunks;
       worker->left_adjoint = states, worker->right_adjoints = states + state_size;
     }
     return at;
@@ -179,37 +179,34 @@ struct Worker {
     expect_rows(problem.dv, In(), b, c, problem.value);
   }
 
-  T* right_state(int64_t c) { return right_states + c * state_size; }
-  T* right_adjoint(int64_t c) { return right_adjoints + c * state_size; }
+  // What enters chunk c from its right; nothing enters the last.
+  T* right_state(int64_t c) { return c < chunks - 1 ? right_states + c * state_size : nullptr; }
+  T* right_adjoint(int64_t c) {
+    return c < chunks - 1 ? right_adjoints + c * state_size : nullptr;
+  }
 
   // Leaves in right_states (and right_adjoints) what enters each chunk from its right.
   void sweep_from_right(bool gradient) {
-    const size_t bytes = state_size * sizeof(T);
-    std::memset(right_state(chunks - 1), 0, bytes);
-    if (gradient) std::memset(right_adjoint(chunks - 1), 0, bytes);
     for (int64_t c = chunks - 1; c > 0; --c) {
       begin(c, gradient, gradient);
       expect(batch, c - 1, true, gradient);
-      std::memcpy(right_state(c - 1), right_state(c), bytes);
-      chunk.pass_state(right_state(c - 1), mem.k, mem.v, Border::left());
-      if (!gradient) continue;
-      std::memcpy(right_adjoint(c - 1), right_adjoint(c), bytes);
-      chunk.pass_state(right_adjoint(c - 1), mem.r, mem.dy, Border::left());
+      chunk.pass_state(right_state(c), right_state(c - 1), mem.k, mem.v, Border::left());
+      if (gradient)
+        chunk.pass_state(right_adjoint(c), right_adjoint(c - 1), mem.r, mem.dy, Border::left());
     }
   }
 
   void forward(int64_t batch_) {
     batch = batch_;
     sweep_from_right(false);
-    std::memset(left_state, 0, state_size * sizeof(T));
     for (int64_t c = 0; c < chunks; ++c) {
       begin(c, true, false);
       c + 1 < chunks ? expect(batch, c + 1, false, false)
                      : expect(batch + 1, chunks - 1, true, false);
-      const bool last = c == chunks - 1;
-      chunk.output(c ? left_state : nullptr, last ? nullptr : right_state(c));
+      const T *from_left = c ? left_state : nullptr, *from_right = right_state(c);
+      chunk.output(from_left, from_right);
       store(mem.y, value, problem.y, c, problem.value);
-      if (!last) chunk.pass_state(left_state, mem.k, mem.v, Border::right());
+      if (from_right) chunk.pass_state(from_left, left_state, mem.k, mem.v, Border::right());
     }
   }
 
@@ -217,8 +214,6 @@ struct Worker {
     batch = batch_;
     clear(mem.du, key, true);
     sweep_from_right(true);
-    std::memset(left_state, 0, state_size * sizeof(T));
-    std::memset(left_adjoint, 0, state_size * sizeof(T));
     T* static_dw = static_cast<T*>(problem.dw.data) + batch * problem.dw.batch +
                    head * problem.dw.head;
     if (problem.static_decay)
@@ -227,9 +222,8 @@ struct Worker {
       begin(c, true, true);
       c + 1 < chunks ? expect(batch, c + 1, false, true)
                      : expect(batch + 1, chunks - 1, true, true);
-      const bool last = c == chunks - 1;
-      chunk.gradients(c ? left_state : nullptr, last ? nullptr : right_state(c),
-                      c ? left_adjoint : nullptr, last ? nullptr : right_adjoint(c));
+      const T *state = c ? left_state : nullptr, *adjoint = c ? left_adjoint : nullptr;
+      chunk.gradients(state, right_state(c), adjoint, right_adjoint(c));
       store(mem.dr, key, problem.dr, c, problem.key);
       store(mem.dk, key, problem.dk, c, problem.key);
       store(mem.dv, value, problem.dv, c, problem.value);
@@ -238,9 +232,9 @@ struct Worker {
       else
         for (int i = 0; i < length(c); ++i)
           store_row(mem.dw + i * key, problem.dw, T(), c * size + i, problem.key);
-      if (last) continue;
-      chunk.pass_state(left_state, mem.k, mem.v, Border::right());
-      chunk.pass_state(left_adjoint, mem.r, mem.dy, Border::right());
+      if (c == chunks - 1) continue;
+      chunk.pass_state(state, left_state, mem.k, mem.v, Border::right());
+      chunk.pass_state(adjoint, left_adjoint, mem.r, mem.dy, Border::right());
     }
     T* du = static_cast<T*>(problem.du) + (batch * problem.heads + head) * problem.key;
     std::memcpy(du, mem.du, problem.key * sizeof(T));
