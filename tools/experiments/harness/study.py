@@ -65,6 +65,13 @@ class Size:
     edits: Edits = field(default_factory=dict)
 
 
+# What a study takes that has no reason to differ: two processor cores, or a GPU.
+USUAL_SIZES = {
+    "quick": Size(Clips(1080, 540), epochs=6),
+    "full": Size(Clips(27000, 2700), epochs=30),
+}
+
+
 @dataclass(frozen=True)
 class Variant:
     """One thing that is compared, and how it differs from the base.

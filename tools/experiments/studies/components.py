@@ -2,7 +2,7 @@
 
 import inspect
 
-from harness.study import ROOT, Clips, Size, Study, Variant
+from harness.study import ROOT, USUAL_SIZES, Study, Variant
 from mmengine.config import Config
 
 from lcr_mmaction.backbones import LCRBackbone
@@ -40,10 +40,7 @@ STUDY = Study(
     title="Components",
     question="What is each part worth? One part at a time is exchanged or left out; "
     "the reference is the default.",
-    sizes={
-        "quick": Size(Clips(1080, 540), epochs=6),
-        "full": Size(Clips(27000, 2700), epochs=30),
-    },
+    sizes=USUAL_SIZES,
     variants=[
         Variant("base", reference=True),
         backbone("softmax attention", mixer="attention"),

@@ -1,6 +1,6 @@
 """Where the edges come from."""
 
-from harness.study import Clips, Size, Study, Variant
+from harness.study import USUAL_SIZES, Study, Variant
 
 
 def source(name: str, method: str, **options: float) -> Variant:
@@ -18,10 +18,7 @@ STUDY = Study(
     title="Edge source",
     question="Which edges help: Canny with thresholds of Otsu's method (the paper's) "
     "or fixed ones, plain gradients, or none?",
-    sizes={
-        "quick": Size(Clips(1080, 540), epochs=6),
-        "full": Size(Clips(27000, 2700), epochs=30),
-    },
+    sizes=USUAL_SIZES,
     variants=[
         Variant("base", reference=True),
         source("Canny 50, 100", "canny", low=50, high=100),

@@ -1,6 +1,6 @@
 """Tube masking and long-term dependencies."""
 
-from harness.study import Clips, Size, Study, Variant
+from harness.study import USUAL_SIZES, Clips, Study, Variant
 
 RATIOS = (0.0, 0.5, 0.75)
 FRAMES = 16
@@ -22,10 +22,7 @@ STUDY = Study(
     question="Does hiding the same patches of all frames cost more where the class is "
     "the order of several gestures, so that something has to be remembered, than where "
     "it is a single gesture?",
-    sizes={
-        "quick": Size(Clips(1080, 540), epochs=6),
-        "full": Size(Clips(27000, 2700), epochs=30),
-    },
+    sizes=USUAL_SIZES,
     variants=[
         *(
             Variant(

@@ -1,6 +1,6 @@
 """LCR beside other models of its size, on the same clips."""
 
-from harness.study import ROOT, Clips, Size, Study, Variant
+from harness.study import ROOT, USUAL_SIZES, Study, Variant
 
 PEERS = ROOT / "tools" / "experiments" / "peers"
 
@@ -8,10 +8,7 @@ STUDY = Study(
     title="Peers",
     question="How does LCR compare with other recognizers of its size, trained from "
     "scratch on the same clips with the same augmentation for as many epochs?",
-    sizes={
-        "quick": Size(Clips(1080, 540), epochs=6),
-        "full": Size(Clips(27000, 2700), epochs=30),
-    },
+    sizes=USUAL_SIZES,
     variants=[
         Variant("LCR", reference=True),
         *(
