@@ -1,0 +1,14 @@
+# Transformers that read clips as tokens: 64 channels into a linear classifier.
+_base_ = ["clips.py"]
+
+model = dict(
+    cls_head=dict(
+        type="TimeSformerHead",
+        num_classes=27,
+        in_channels=64,
+        average_clips="prob",
+        label_smooth_eps=0.05,
+    ),
+)
+# Half of what the convolutions and LCR take, as transformers from scratch want it.
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
