@@ -12,28 +12,32 @@ from .dataset import FORMATS
 from .person import DEFAULT_CLUTTER
 
 
-def add_scene_options(
-    parser: argparse.ArgumentParser, mean_frames: float, length_of: str
-) -> None:
-    """Add ``--seed``, ``--mean-frames`` and ``--clutter``.
-
-    Args:
-        parser: Gets the options.
-        mean_frames: Default of the option.
-        length_of: What that is the mean length of, for the help.
-    """
+def add_scene_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed`` and ``--clutter``."""
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--mean-frames",
-        type=float,
-        default=mean_frames,
-        help=f"mean length of {length_of} (default: %(default)s)",
-    )
     parser.add_argument(
         "--clutter",
         type=float,
         default=DEFAULT_CLUTTER,
         help="distraction in room and camera, 0 to 1 (default: %(default)s)",
+    )
+
+
+def add_mean_frames(
+    parser: argparse.ArgumentParser, default: float, length_of: str
+) -> None:
+    """Add ``--mean-frames``.
+
+    Args:
+        parser: Gets the option.
+        default: Of the option.
+        length_of: What that is the mean length of, for the help.
+    """
+    parser.add_argument(
+        "--mean-frames",
+        type=float,
+        default=default,
+        help=f"mean length of {length_of} (default: %(default)s)",
     )
 
 
@@ -57,14 +61,15 @@ def add_dataset_options(
         parser: Gets the options.
         out: Default output folder.
         sizes: Default numbers of training and validation clips.
-        mean_frames: As for :func:`add_scene_options`.
-        length_of: As for :func:`add_scene_options`.
+        mean_frames: As for :func:`add_mean_frames`.
+        length_of: As for :func:`add_mean_frames`.
     """
     parser.add_argument("--out", default=out, help="output folder")
     parser.add_argument("--train", type=int, default=sizes[0], help="training clips")
     parser.add_argument("--val", type=int, default=sizes[1], help="validation clips")
     parser.add_argument("--format", choices=FORMATS, default="frames")
-    add_scene_options(parser, mean_frames, length_of)
+    add_scene_options(parser)
+    add_mean_frames(parser, mean_frames, length_of)
     add_workers(parser)
 
 

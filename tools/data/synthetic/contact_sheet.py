@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from lcr_mmaction.synthetic.classes import CLASSES
-from lcr_mmaction.synthetic.command_line import add_scene_options
+from lcr_mmaction.synthetic.command_line import add_mean_frames, add_scene_options
 from lcr_mmaction.synthetic.contact_sheet import contact_sheet
 from lcr_mmaction.synthetic.person import SPLITS
 
@@ -28,7 +28,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--columns", type=int, default=8, help="frames per class")
     parser.add_argument("--split", choices=SPLITS, default="validation")
-    add_scene_options(parser, 32, "a clip")
+    add_scene_options(parser)
+    add_mean_frames(parser, 32, "a clip")
     parser.add_argument(
         "--example", type=int, default=0, help="which clip of each class, from 0"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lcr_mmaction.synthetic.command_line import (
+    add_mean_frames,
     add_scene_options,
     add_workers,
     one_line_errors,
@@ -27,7 +28,8 @@ def parse_args() -> argparse.Namespace:
         "--mean-gap", type=float, default=18, help="mean idle frames between gestures"
     )
     parser.add_argument("--format", choices=FORMATS, default="videos")
-    add_scene_options(parser, 32, "a gesture")
+    add_scene_options(parser)
+    add_mean_frames(parser, 32, "a gesture")
     add_workers(parser)
     return parser.parse_args()
 
