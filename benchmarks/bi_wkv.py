@@ -29,6 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from measuring import Times
 from torch import Tensor
 from wkv_contestants import Contestant, contestants
 
@@ -67,7 +68,7 @@ def seconds(function: Callable[[], None], device: str) -> float:
 
 def in_turns(
     functions: dict[object, Callable[[], None]], device: str, repeats: int
-) -> dict[object, list[float]]:
+) -> dict[object, Times]:
     """Times of every function, one call of each after the other.
 
     Each is called once more before it is timed: what another left of the C library's
@@ -78,12 +79,7 @@ def in_turns(
         for key, function in functions.items():
             function()
             times[key].append(seconds(function, device))
-    return times
-
-
-def ratio(times: list[float], others: list[float]) -> float:
-    """Median over the turns of one's time over the other's."""
-    return statistics.median(a / b for a, b in zip(times, others, strict=True))
+    return {key: Times(tuple(own), warm=True) for key, own in times.items()}
 
 
 def peak_bytes(entry: Contestant, inputs: list[Tensor]) -> int:
@@ -114,7 +110,7 @@ def device_rates(device: str, repeats: int) -> tuple[float, float]:
     copy = torch.empty_like(data)
     functions = {"product": lambda: a @ a, "copy": lambda: copy.copy_(data)}
     times = in_turns(functions, device, repeats)
-    product, copied = (min(times[key]) for key in ("product", "copy"))
+    product, copied = (min(times[key].each) for key in ("product", "copy"))
     return 2 * size**3 / product, 2 * data.numel() * data.element_size() / copied
 
 
@@ -153,13 +149,13 @@ def compare(
         cells = []
         for backward in (False, True):
             own, ours = times[name, backward], times["bi_wkv", backward]
-            cells += [f"{statistics.median(own) * 1e3:.3g}", f"{ratio(own, ours):.2f}"]
+            cells += [f"{own.median * 1e3:.3g}", f"{own.over(ours):.2f}"]
         cells.append(f"{memory[name] / 2**20:.0f}")
         print(f"| {tokens} | {batch} | {name} | {' | '.join(cells)} |", flush=True)
     cells = []
     for backward in (False, True):
         best = ceiling(inputs["bi_wkv"], backward, rates)
-        taken = statistics.median(times["bi_wkv", backward])
+        taken = times["bi_wkv", backward].median
         cells += [f"{best * 1e3:.3g}", f"{100 * best / taken:.0f}"]
     return f"| {tokens} | {batch} | {' | '.join(cells)} |"
 
@@ -171,8 +167,8 @@ def growth(entry: Contestant, device: str, repeats: int) -> float:
         tokens: lambda x=x: call(entry, x, True) for tokens, x in cases.items()
     }
     times = in_turns(functions, device, repeats)
-    medians = {tokens: statistics.median(times[tokens]) for tokens in cases}
-    return math.log(medians[12545] / medians[197]) / math.log(12545 / 197)
+    longer = times[12545].median / times[197].median
+    return math.log(longer) / math.log(12545 / 197)
 
 
 def thread_scaling(entries: dict[str, Contestant], repeats: int) -> None:
