@@ -32,8 +32,9 @@ stream: env
 	$(BIN)/python demo/stream_demo.py shipped shipped \
 		data/stream/videos/stream_00001.mp4 --out data/stream/seen.mp4 --events -
 
+# A process per processor; the tests of a file share what they have built.
 test: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: env
 	$(BIN)/ruff check .

@@ -92,7 +92,7 @@ setup(
         "onnx": ["onnx", "onnxscript", "onnxruntime"],
         # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
         "web": ["gradio>=6"],
-        "dev": ["ninja", "pytest", "ruff"],
+        "dev": ["ninja", "pytest", "pytest-xdist", "ruff"],
     },
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
