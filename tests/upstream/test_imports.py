@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def test_no_finder_where_upstream_has_the_folder(
 ) -> None:
     package = tmp_path / "mmaction"
     (package / "models" / "localizers" / "drn").mkdir(parents=True)
-    spec = find_spec("mmaction")
+    # A copy: the module keeps its own, which others read.
+    spec = copy(find_spec("mmaction"))
     spec.origin = str(package / "__init__.py")
     monkeypatch.setattr(imports, "find_spec", lambda name: spec)
     monkeypatch.setattr(sys, "meta_path", [])
