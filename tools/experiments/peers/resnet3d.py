@@ -6,3 +6,4 @@ model = dict(
     backbone=dict(base_channels=13, conv1_kernel=(3, 7, 7), inflate=(1, 1, 1)),
     cls_head=dict(in_channels=52),
 )
+optim_wrapper = dict(optimizer=dict(lr=2e-3))

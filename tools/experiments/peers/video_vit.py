@@ -1,16 +1,16 @@
-# A plain video ViT: VideoMAE's encoder from scratch, all tokens of all frames (tubes
-# of two) attend to each other; mean over the tokens.
+# A plain video ViT: VideoMAE's encoder from scratch, all tokens of all frames attend to
+# each other; mean over the tokens.
 _base_ = ["_base_/transformers.py"]
 
 model = dict(
     backbone=dict(
         type="VisionTransformer",
         num_frames=8,
-        tubelet_size=2,
+        tubelet_size=1,
         img_size=64,
-        patch_size=8,
+        patch_size=16,
         embed_dims=64,
         num_heads=4,
-        depth=7,
+        depth=6,
     ),
 )

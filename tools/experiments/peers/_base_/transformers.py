@@ -1,4 +1,5 @@
-# Transformers that read clips as tokens: 64 channels into a linear classifier.
+# Transformers that read clips as tokens, of LCR's 16x16 pixels: 64 channels into a
+# linear classifier.
 _base_ = ["clips.py"]
 
 model = dict(
