@@ -78,7 +78,7 @@ def test_the_schedule_ends_with_the_last_epoch() -> None:
 def test_the_base_is_trained_once_for_all_studies() -> None:
     keys = {
         plan_runs(load_study(name), "quick", 1, DATA, OUT)[0].key
-        for name in ("components", "edge_source", "edge_weight", "peers", "long_term")
+        for name in ("components", "edge_source", "edge_weight", "peers_rate", "long_term")
     }
     assert len(keys) == 1
 
