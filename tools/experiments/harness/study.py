@@ -70,6 +70,13 @@ USUAL_SIZES = {
     "quick": Size(Clips(1080, 540), epochs=6),
     "full": Size(Clips(27000, 2700), epochs=30),
 }
+# The order of three gestures is the class: no single stretch of a clip tells it. Twice
+# the frames, as the clips are longer.
+ORDERED = {
+    "quick": Clips(1080, 360, task="ordered", mean_frames=12),
+    "full": Clips(24000, 2400, task="ordered", mean_frames=12),
+}
+LONG: Edits = {"UniformSample": dict(clip_len=16)}
 
 
 @dataclass(frozen=True)

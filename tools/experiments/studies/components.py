@@ -1,8 +1,9 @@
 """What each part of LCR is worth: one part at a time changed or left out."""
 
 import inspect
+from dataclasses import replace
 
-from harness.study import ROOT, USUAL_SIZES, Study, Variant
+from harness.study import LONG, ORDERED, ROOT, USUAL_SIZES, Study, Variant
 from mmengine.config import Config
 
 from lcr_mmaction.backbones import LCRBackbone
@@ -21,6 +22,13 @@ def masked(ratio: float) -> Variant:
     """A variant trained with tube masking."""
     mask = {"TubeMask": dict(mask_ratio=ratio, patch_size=PATCH)}
     return Variant(f"tube masking {ratio:g}", train_edits=mask)
+
+
+def ordered(name: str, size: str, **options: object) -> Variant:
+    """A variant that tells the order of three gestures, which has to be remembered."""
+    variant = backbone(f"{name}, order of three", **options)
+    task = dict(clips=ORDERED[size], edits=LONG, group="order of three gestures")
+    return replace(variant, size=size, **task)
 
 
 def paper() -> Variant:
@@ -56,5 +64,14 @@ STUDY = Study(
         backbone("no token shift", token_shift="none"),
         backbone("class token readout", readout="cls"),
         paper(),
+        *(
+            variant
+            for size in ORDERED
+            for variant in (
+                ordered("base", size),
+                ordered("no LSTM", size, cell="none"),
+                ordered("no token shift", size, token_shift="none"),
+            )
+        ),
     ],
 )

@@ -1,15 +1,8 @@
 """Tube masking and long-term dependencies."""
 
-from harness.study import USUAL_SIZES, Clips, Study, Variant
+from harness.study import LONG, ORDERED, USUAL_SIZES, Study, Variant
 
 RATIOS = (0.0, 0.5, 0.75)
-FRAMES = 16
-LONG = {"UniformSample": dict(clip_len=FRAMES)}
-# The order of three gestures is the class: no single stretch of a clip tells it.
-ORDERED = {
-    "quick": Clips(1080, 360, task="ordered", mean_frames=12),
-    "full": Clips(24000, 2400, task="ordered", mean_frames=12),
-}
 
 
 def masked(ratio: float) -> dict:
