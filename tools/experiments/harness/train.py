@@ -20,6 +20,10 @@ import lcr_mmaction
 
 from .curve import CurveHook
 
+# Folders of the package that no training run executes. Configs are part of a run's key,
+# clips tell which renderer drew them.
+NOT_TRAINING = ("apis", "configs", "synthetic")
+
 
 def train(folder: Path, keep: bool) -> dict:
     """Train the config in a folder, or go on from its last checkpoint.
@@ -111,8 +115,10 @@ def device() -> str:
 
 
 def source_digest() -> str:
-    """Digest of the package's sources: runs of different code are told apart."""
+    """Digest of the Python code that trains: runs of different code are told apart."""
+    root = Path(lcr_mmaction.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(Path(lcr_mmaction.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in NOT_TRAINING:
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
