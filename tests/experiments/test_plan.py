@@ -76,10 +76,8 @@ def test_the_schedule_ends_with_the_last_epoch() -> None:
 
 
 def test_the_base_is_trained_once_for_all_studies() -> None:
-    keys = {
-        plan_runs(load_study(name), "quick", 1, DATA, OUT)[0].key
-        for name in ("components", "edge_source", "edge_weight", "peers_rate", "long_term")
-    }
+    names = ("components", "edge_source", "edge_weight", "long_term", "training")
+    keys = {plan_runs(load_study(name), "quick", 1, DATA, OUT)[0].key for name in names}
     assert len(keys) == 1
 
 
