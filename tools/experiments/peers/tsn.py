@@ -13,4 +13,3 @@ model = dict(
         label_smooth_eps=0.05,
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=1e-3))

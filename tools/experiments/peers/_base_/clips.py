@@ -15,6 +15,10 @@ custom_hooks = [
     for h in _base_.custom_hooks
 ]
 
+# Half of what LCR takes: the best that was tried for SlowOnly and TSM, and as good as
+# any for the transformers.
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+
 model = dict(
     _delete_=True,
     type="Recognizer3D",

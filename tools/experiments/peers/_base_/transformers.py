@@ -11,5 +11,3 @@ model = dict(
         label_smooth_eps=0.05,
     ),
 )
-# Half of what the convolutions and LCR take, as transformers from scratch want it.
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
