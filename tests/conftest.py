@@ -4,7 +4,7 @@ import os
 
 # Before torch is imported, and for every process that a test starts: threads that wait
 # for each other are slower than none where the processors are busy.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch

@@ -32,7 +32,7 @@ def evaluate(config_file, checkpoint, tmp_path):
         figures = tmp_path / "figures.json"
         command = [sys.executable, ROOT / "tools/streaming/evaluate.py"]
         command += [config_file, checkpoint, *SIZE, "--json", figures, *options]
-        env = dict(os.environ, OMP_NUM_THREADS="1")
+        env = dict(os.environ)
         env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
         done = subprocess.run(
             command, cwd=tmp_path, env=env, capture_output=True, text=True

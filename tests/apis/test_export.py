@@ -86,7 +86,7 @@ def test_preprocessor_that_swaps_channels_is_refused(recognizer):
 
 
 def run(*command, **variables):
-    env = dict(os.environ, OMP_NUM_THREADS="1", **variables)
+    env = dict(os.environ, **variables)
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
     command = [sys.executable, *map(str, command)]
     return subprocess.run(command, env=env, capture_output=True, text=True)

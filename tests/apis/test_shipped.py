@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
-    env = dict(os.environ, OMP_NUM_THREADS="1")
+    env = dict(os.environ)
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
     command = [sys.executable, ROOT / script, *map(str, arguments)]
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True)

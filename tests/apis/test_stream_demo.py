@@ -24,7 +24,7 @@ DEMO = ROOT / "demo" / "stream_demo.py"
 
 
 def environment() -> dict:
-    env = dict(os.environ, OMP_NUM_THREADS="1")
+    env = dict(os.environ)
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
     env.pop("DISPLAY", None)
     env.pop("WAYLAND_DISPLAY", None)

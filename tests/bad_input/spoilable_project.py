@@ -185,7 +185,7 @@ class Project:
         return subprocess.run(
             [sys.executable, str(script), str(path), *args],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": package_root, "OMP_NUM_THREADS": "1"},
+            env=os.environ | {"PYTHONPATH": package_root},
             capture_output=True,
             text=True,
             timeout=600,

@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
     """Return the environment of a user who installed the package and nothing else."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     bin_dir = str(Path(sys.executable).parent)
-    return env | {"PATH": bin_dir + os.pathsep + env["PATH"], "OMP_NUM_THREADS": "1"}
+    return env | {"PATH": bin_dir + os.pathsep + env["PATH"]}
 
 
 def execute(command: list[object], cwd: Path, expect: int = 0) -> str:
