@@ -70,6 +70,8 @@ STUDY = Study(
             for variant in (
                 ordered("base", size),
                 ordered("no LSTM", size, cell="none"),
+                ordered("paper's cell", size, cell="paper"),
+                ordered("no edges", size, edge_weight=0.0),
                 ordered("no token shift", size, token_shift="none"),
             )
         ),
