@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from harness.plan import Run, plan_runs
+from harness.plots import lines_of
 from harness.report import Report, write_page, write_report
+from harness.results import Row
 from harness.study import load_study
 
 
@@ -70,6 +72,34 @@ def test_mean_spread_and_paired_difference(
     assert {line["top1"] for line in lines} == {"0.5", "0.7", "0.4", "0.6", "0.25"}
     for picture in ("bars.png", "curves.png", "lines.png"):
         assert (folder / picture).stat().st_size > 1000
+
+
+def test_tests_at_other_places_have_a_line_of_their_own() -> None:
+    def place(variant: str, group: str, x: float, test: str | None = None) -> Row:
+        return Row(variant, group, x, {}, test)
+
+    lines = lines_of(
+        [
+            place("short", "one", 8),
+            place("short", "one", 16, "16"),
+            place("long", "one", 16),
+            place("long", "one", 8, "8"),
+            place("only", "two", 8),
+            place("only", "two", 4, "4"),
+            place("plain", "", 8),
+            Row("elsewhere", "one", None, {}),
+        ]
+    )
+    found = {
+        name: [(row.variant, row.x) for row in line] for name, line in lines.items()
+    }
+    assert found == {
+        "one": [("short", 8), ("long", 16)],
+        "top-1": [("plain", 8)],
+        "short": [("short", 8), ("short", 16)],
+        "long": [("long", 8), ("long", 16)],
+        "only": [("only", 4), ("only", 8)],
+    }
 
 
 def test_a_report_says_what_is_missing_or_mixed(

@@ -71,17 +71,33 @@ def draw_curves(results: Results, path: Path) -> Path:
     return save(figure, path)
 
 
+def lines_of(rows: list[Row]) -> dict[str, list[Row]]:
+    """The lines over the x axis: one a group, and one a variant with further tests.
+
+    A group of a single variant with tests has that variant's line alone.
+    """
+    placed = sorted((row for row in rows if row.x is not None), key=lambda row: row.x)
+    tested = {row.variant for row in placed if row.test is not None}
+    groups: dict[str, list[Row]] = {}
+    variants: dict[str, list[Row]] = {}
+    for row in placed:
+        if row.test is None:
+            groups.setdefault(row.group or "top-1", []).append(row)
+        if row.variant in tested:
+            variants.setdefault(row.variant, []).append(row)
+    several = {
+        name: line
+        for name, line in groups.items()
+        if len(line) > 1 or line[0].variant not in tested
+    }
+    return several | variants
+
+
 def draw_lines(results: Results, path: Path) -> Path:
-    """Top-1 over the x axis, a line per group, or per variant with further tests."""
+    """Top-1 over the x axis; dashed where one model is tested at other places."""
     figure, axes = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
-    lines: dict[str, list[Row]] = {}
-    for row in results.rows:
-        if row.x is None:
-            continue
-        name = row.name.split(",")[0] if row.test is not None else row.group
-        lines.setdefault(name or "top-1", []).append(row)
+    lines = lines_of(results.rows)
     for name, rows in lines.items():
-        rows.sort(key=lambda row: row.x)
         values = [list(row.top1().values()) for row in rows]
         axes.errorbar(
             [row.x for row in rows],
@@ -90,7 +106,12 @@ def draw_lines(results: Results, path: Path) -> Path:
             marker="o",
             capsize=3,
             label=name,
+            linestyle="--" if any(row.test for row in rows) else "-",
         )
+    places = [row.x for rows in lines.values() for row in rows]
+    if min(places) > 0 and max(places) > 8 * min(places):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted(set(places)), [f"{x:g}" for x in sorted(set(places))])
     axes.set(
         xlabel=results.study.x_label,
         ylabel="top-1, % (synthetic clips)",

@@ -16,18 +16,23 @@ class Row:
     """One line of a table: a variant, or one further test of it.
 
     Attributes:
-        name: Name of variant and test.
+        variant: Name of the variant.
         group: Rows of one group are compared.
         x: Place on the x axis, if any.
         seeds: Result of every finished seed.
         test: Name of the further test; None for the validation itself.
     """
 
-    name: str
+    variant: str
     group: str
     x: float | None
     seeds: dict[int, dict]
     test: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of variant and test."""
+        return self.variant + (f", tested at {self.test}" if self.test else "")
 
     def top1(self) -> dict[int, float]:
         """Top-1 in percent by seed."""
@@ -110,15 +115,7 @@ def collect(name: str, size: str, seeds: int, data: Path, out: Path) -> Results:
             references[variant.group] = row
         for test in variant.tests:
             x = float(test) if test.replace(".", "").isdigit() else None
-            rows.append(
-                Row(
-                    f"{variant.name}, tested at {test}",
-                    variant.group,
-                    x,
-                    finished,
-                    test,
-                )
-            )
+            rows.append(Row(variant.name, variant.group, x, finished, test))
     folder = out / Path(name).stem / size
     return Results(Path(name).stem, study, size, rows, missing, references, folder)
 
