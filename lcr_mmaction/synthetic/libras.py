@@ -18,6 +18,7 @@ import numpy as np
 from .folder import claim_folder, remove_parts
 from .follow import follow_path
 from .jobs import run_jobs
+from .path_variation import vary_path
 from .person import DEFAULT_CLUTTER, PEOPLE, SPLITS, make_person
 from .render import render_motion
 from .writers import write_frames
@@ -32,8 +33,10 @@ _README = """\
 REAL MOTION, SYNTHETIC PIXELS
 
 The hand in these clips follows paths of the Libras Movement data set, which were
-recorded from people. Hand, person, room and camera are computer drawings. Accuracy
-measured on these clips says something about such paths, nothing about real video.
+recorded from people; in all drawings of a training path but the first (_00) the path
+is turned, stretched and moved by "variation". Hand, person, room and camera are
+computer drawings. Accuracy measured on these clips says something about such paths,
+nothing about real video.
 
 Rendered by lcr_mmaction.synthetic.libras with
 {settings}
@@ -120,18 +123,26 @@ class LibrasSettings:
         seed: Of the split, the people and the pictures, >= 0.
         copies: How often each training path is drawn, each time with another person
             and room; validation paths are drawn once.
+        variation: How far all drawings of a training path but the first vary it, see
+            :func:`.path_variation.vary_path`; validation paths stay as recorded.
         clutter: See :func:`.person.make_person`.
     """
 
     seed: int = 0
-    copies: int = 8
+    copies: int = 24
+    variation: float = 1.0
     clutter: float = DEFAULT_CLUTTER
 
     def __post_init__(self) -> None:
-        if self.seed < 0 or self.copies < 1 or not 0 <= self.clutter <= 1:
+        if self.seed < 0 or self.copies < 1:
             raise ValueError(
-                f"seed = {self.seed}, copies = {self.copies}, clutter = {self.clutter}:"
-                " expected seed >= 0, copies >= 1 and clutter from 0 to 1"
+                f"seed = {self.seed}, copies = {self.copies}: expected seed >= 0 and "
+                "copies >= 1"
+            )
+        if not (0 <= self.clutter <= 1 and 0 <= self.variation <= 2):
+            raise ValueError(
+                f"clutter = {self.clutter}, variation = {self.variation}: expected "
+                "clutter from 0 to 1 and variation from 0 to 2"
             )
 
 
@@ -156,12 +167,15 @@ def draw_clip(
         split: `train` or `validation`: whose people.
         row: Which path.
         copy: Which of its drawings.
-        settings: Seed and clutter.
+        settings: Seed, variation and clutter.
     """
     key = [settings.seed, 46, SPLITS.index(split), row, copy]
     rng = np.random.default_rng(key)
     number = int(rng.integers(PEOPLE[split]))
     person = make_person(split, number, settings.seed, settings.clutter)
+    if copy:
+        # Its own dice: without variation the drawing is the one it always was.
+        path = vary_path(path, settings.variation, np.random.default_rng([*key, 1]))
     return render_motion(follow_path(path, person, rng), person, rng)
 
 
@@ -199,6 +213,7 @@ def render_libras(
         "task": "libras",
         "seed": settings.seed,
         "copies": settings.copies,
+        "variation": settings.variation,
         "clutter": settings.clutter,
     }
     claim_folder(root, about, _README)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lcr_mmaction.synthetic import libras
 from lcr_mmaction.synthetic.follow import PATH_SIDE, follow_path
 from lcr_mmaction.synthetic.libras import (
     NUM_CLASSES,
@@ -19,9 +20,9 @@ from lcr_mmaction.synthetic.libras import (
     LibrasSettings,
     draw_clip,
     read_paths,
-    render_libras,
     split_paths,
 )
+from lcr_mmaction.synthetic.path_variation import vary_path
 from lcr_mmaction.synthetic.person import make_person
 
 TOOL = Path(__file__).parents[2] / "tools" / "data" / "libras" / "render_libras.py"
@@ -94,6 +95,39 @@ def test_a_path_that_leaves_the_picture_is_refused():
         follow_path(2 * circle(), person, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("path", [circle(), circle(-1), zigzag()])
+def test_a_varied_path_is_another_but_the_same_movement(path):
+    np.testing.assert_allclose(vary_path(path, 0.0, np.random.default_rng(0)), path)
+    for seed in range(20):
+        varied = vary_path(path, 1.0, np.random.default_rng(seed))
+        assert varied.min() >= 0
+        assert varied.max() <= 1
+        assert np.abs(varied - path).max() > 0.02
+        # Nothing is mirrored and no corner cut: it is the old path up to a linear map
+        # that keeps the sense of rotation.
+        homogeneous = np.column_stack([path, np.ones(len(path))])
+        linear, rest, *_ = np.linalg.lstsq(homogeneous, varied, rcond=None)
+        assert rest.max() < 1e-12
+        assert np.linalg.det(linear[:2]) > 0.4
+
+
+def test_only_later_drawings_of_training_paths_are_varied(monkeypatch):
+    drawn = []
+
+    def remember(path, person, rng):
+        drawn.append(path)
+        return follow_path(path, person, rng)
+
+    monkeypatch.setattr(libras, "follow_path", remember)
+    path = zigzag()
+    for copy, variation in ((0, 1.0), (1, 1.0), (1, 0.0)):
+        settings = LibrasSettings(variation=variation)
+        draw_clip(path, "train", 0, copy, settings)
+    draw_clip(path, "validation", 0, 0, LibrasSettings())
+    same = [np.allclose(other, path) for other in drawn]
+    assert same == [True, False, True, True]
+
+
 def test_wheel_and_table_hold_the_same(tmp_path, data):
     text = table(*data)
     (tmp_path / "movement_libras.dat").write_text(text)
@@ -152,4 +186,6 @@ def test_tool_writes_lists_of_whole_clips_and_goes_on(tmp_path, data):
     assert refused.returncode != 0
     assert "other settings" in refused.stderr
     with pytest.raises(ValueError, match="copies >= 1"):
-        render_libras(out, source, LibrasSettings(copies=0))
+        LibrasSettings(copies=0)
+    with pytest.raises(ValueError, match="variation from 0 to 2"):
+        LibrasSettings(variation=-1.0)

@@ -8,21 +8,30 @@ import numpy as np
 
 from lcr_mmaction.synthetic.command_line import one_line_errors
 from lcr_mmaction.synthetic.libras import read_paths, split_paths
+from lcr_mmaction.synthetic.path_variation import vary_path
 
 
-def nearest_neighbour(paths: np.ndarray, labels: np.ndarray, seed: int) -> float:
+def nearest_neighbour(
+    paths: np.ndarray, labels: np.ndarray, seed: int, copies: int = 1
+) -> float:
     """Accuracy, 0 to 1, of the nearest training path by Euclidean distance.
 
     Args:
         paths: `[N, 45, 2]`.
         labels: `[N]`.
-        seed: Of the split.
+        seed: Of the split and of the variations.
+        copies: How often each training path is there: as recorded, then varied as the
+            renderer varies it.
     """
     halves = split_paths(paths, labels, seed)
-    flat = paths.reshape(len(paths), -1)
-    known, asked = flat[halves["train"]], flat[halves["validation"]]
-    nearest = ((asked[:, None] - known[None]) ** 2).sum(-1).argmin(1)
-    guesses = labels[halves["train"]][nearest]
+    rng = np.random.default_rng(seed)
+    rows = np.tile(halves["train"], copies)
+    known = paths[rows]
+    for i in range(len(halves["train"]), len(rows)):
+        known[i] = vary_path(known[i], 1.0, rng)
+    asked = paths[halves["validation"]]
+    squares = ((asked[:, None] - known[None]) ** 2).sum((-1, -2))
+    guesses = labels[rows][squares.argmin(1)]
     return float((guesses == labels[halves["validation"]]).mean())
 
 
@@ -31,11 +40,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", help="as for render_libras.py")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--copies",
+        type=int,
+        default=1,
+        help="times each training path is there, varied after the first",
+    )
     args = parser.parse_args()
+    if args.copies < 1:
+        parser.error(f"--copies {args.copies}: expected 1 or more")
     with one_line_errors():
         paths, labels = read_paths(args.source)
     for seed in args.seeds:
-        accuracy = nearest_neighbour(paths, labels, seed)
+        accuracy = nearest_neighbour(paths, labels, seed, args.copies)
         print(f"split {seed}: nearest neighbour {100 * accuracy:.1f} %")
 
 

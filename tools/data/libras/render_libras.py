@@ -22,8 +22,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--copies",
         type=int,
-        default=8,
+        default=24,
         help="drawings of each training path (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--variation",
+        type=float,
+        default=1.0,
+        help="how far drawings of a training path after its first turn, stretch and "
+        "move it, 0 to 2 (default: %(default)s)",
     )
     add_scene_options(parser)
     add_workers(parser)
@@ -34,7 +41,7 @@ def main() -> None:
     """Render, or say in one line why not."""
     args = parse_args()
     with one_line_errors():
-        settings = LibrasSettings(args.seed, args.copies, args.clutter)
+        settings = LibrasSettings(args.seed, args.copies, args.variation, args.clutter)
         counts = render_libras(args.out, args.source, settings, args.workers)
     print(
         f"{args.out}: {counts['train']} training and {counts['validation']} validation "
