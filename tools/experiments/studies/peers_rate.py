@@ -7,9 +7,9 @@ FACTORS = (0.5, 1, 2)
 MIDDLE = {
     "LCR": 2e-3,
     "resnet3d": 2e-3,
-    "slowonly": 2e-3,
+    "slowonly": 1e-3,
     "timesformer": 1e-3,
-    "tsm": 2e-3,
+    "tsm": 1e-3,
     "video_vit": 1e-3,
 }
 
