@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from lcr_mmaction.synthetic.command_line import one_line_errors
-from lcr_mmaction.synthetic.libras import read_paths, split_paths
+from lcr_mmaction.synthetic.libras import LibrasSettings, read_paths, split_paths
 from lcr_mmaction.synthetic.path_variation import vary_path
 
 
@@ -28,7 +28,7 @@ def nearest_neighbour(
     rows = np.tile(halves["train"], copies)
     known = paths[rows]
     for i in range(len(halves["train"]), len(rows)):
-        known[i] = vary_path(known[i], 1.0, rng)
+        known[i] = vary_path(known[i], LibrasSettings.variation, rng)
     asked = paths[halves["validation"]]
     squares = ((asked[:, None] - known[None]) ** 2).sum((-1, -2))
     guesses = labels[rows][squares.argmin(1)]

@@ -22,13 +22,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--copies",
         type=int,
-        default=24,
+        default=LibrasSettings.copies,
         help="drawings of each training path (default: %(default)s)",
     )
     parser.add_argument(
         "--variation",
         type=float,
-        default=1.0,
+        default=LibrasSettings.variation,
         help="how far drawings of a training path after its first turn, stretch and "
         "move it, 0 to 2 (default: %(default)s)",
     )
