@@ -108,10 +108,10 @@ def draw_lines(results: Results, path: Path) -> Path:
             label=name,
             linestyle="--" if any(row.test for row in rows) else "-",
         )
-    places = [row.x for rows in lines.values() for row in rows]
-    if min(places) > 0 and max(places) > 8 * min(places):
+    places = sorted({row.x for rows in lines.values() for row in rows})
+    if 0 < 8 * places[0] < places[-1]:
         axes.set_xscale("log", base=2)
-        axes.set_xticks(sorted(set(places)), [f"{x:g}" for x in sorted(set(places))])
+        axes.set_xticks(places, [f"{x:g}" for x in places])
     axes.set(
         xlabel=results.study.x_label,
         ylabel="top-1, % (synthetic clips)",

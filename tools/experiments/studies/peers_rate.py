@@ -1,29 +1,25 @@
 """The learning rate that each model of the peers' study learns best with."""
 
-from harness.study import USUAL_SIZES, Study, Variant
+from harness.study import ROOT, USUAL_SIZES, Study, Variant
+from mmengine.config import Config
 
 FACTORS = (0.5, 1, 2)
+TINY = "configs/lcr_jester_tiny.py"
 # TSN, which is TSM's network without the shift, takes its rate.
-MIDDLE = {
-    "LCR": 2e-3,
-    "resnet3d": 2e-3,
-    "slowonly": 1e-3,
-    "timesformer": 1e-3,
-    "tsm": 1e-3,
-    "video_vit": 1e-3,
-}
+PEERS = ("resnet3d", "slowonly", "timesformer", "tsm", "video_vit")
+CONFIGS = {"LCR": TINY} | {n: f"tools/experiments/peers/{n}.py" for n in PEERS}
 
 
-def rates(name: str, middle: float) -> list[Variant]:
-    """One model at three learning rates."""
-    config = None if name == "LCR" else f"tools/experiments/peers/{name}.py"
+def rates(name: str, config: str) -> list[Variant]:
+    """One model at its config's learning rate, at half and at twice that."""
+    own = Config.fromfile(ROOT / config).optim_wrapper.optimizer.lr
     return [
         Variant(
-            f"{name}, {factor * middle:g}",
-            {"optim_wrapper.optimizer.lr": factor * middle},
+            f"{name}, {factor * own:g}",
+            {"optim_wrapper.optimizer.lr": factor * own},
             config=config,
             group=name,
-            x=factor * middle,
+            x=factor * own,
         )
         for factor in FACTORS
     ]
@@ -34,7 +30,7 @@ STUDY = Study(
     question="Which learning rate suits each model of the peers' study?",
     sizes=USUAL_SIZES,
     variants=[
-        variant for name, middle in MIDDLE.items() for variant in rates(name, middle)
+        variant for name, config in CONFIGS.items() for variant in rates(name, config)
     ],
     x_label="learning rate",
 )
