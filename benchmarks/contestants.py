@@ -20,7 +20,7 @@ from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.models import LCRBackbone
 
 LCR_CONFIG = Path(__file__).resolve().parents[1] / "configs/_base_/models/lcr_tiny.py"
 NUM_CLASSES = 27

@@ -146,7 +146,7 @@ def in_own_process(device: str, function: Callable[..., Result], *args) -> Resul
         return function(*args)
     context = multiprocessing.get_context("forkserver")
     # Imported once in the server, from which the processes are forked.
-    context.set_forkserver_preload(["lcr_mmaction.backbones", "mmaction.models"])
+    context.set_forkserver_preload(["lcr_mmaction.models", "mmaction.models"])
     threads = (torch.get_num_threads(),)
     with ProcessPoolExecutor(1, context, torch.set_num_threads, threads) as pool:
         return pool.submit(function, *args).result()

@@ -35,7 +35,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import lcr_mmaction  # noqa: F401  (before MMAction2)
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.models import LCRBackbone
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402

@@ -22,11 +22,15 @@ import torch
 from mmengine import Config
 from torch.utils.flop_counter import FlopCounterMode
 
-from lcr_mmaction.apis import POLICIES, StreamingRecognizer
-from lcr_mmaction.apis.overlay import Overlay
-from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline, normalise
-from lcr_mmaction.apis.state import split_state, state_bytes
-from lcr_mmaction.apis.streaming import DTYPES
+from lcr_mmaction.models.state import split_state, state_bytes
+from lcr_mmaction.streaming import POLICIES, StreamingRecognizer
+from lcr_mmaction.streaming.overlay import Overlay
+from lcr_mmaction.streaming.preprocess import (
+    find_clip_len,
+    find_test_pipeline,
+    normalise,
+)
+from lcr_mmaction.streaming.recognizer import DTYPES
 
 
 def parse_args() -> argparse.Namespace:

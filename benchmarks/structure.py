@@ -37,7 +37,7 @@ from measuring import (
 from operator_groups import where_time_goes
 from torch import Tensor
 
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.models import LCRBackbone
 
 Reader = Callable[[LCRBackbone, Tensor], Tensor]
 

@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 from mmengine.logging import MMLogger
 
-from lcr_mmaction.apis import GestureEvent, StreamingRecognizer, open_source
-from lcr_mmaction.apis.command_line import model_parser
-from lcr_mmaction.apis.overlay import Overlay
+from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, open_source
+from lcr_mmaction.streaming.overlay import Overlay
 
 
 def parse_args() -> argparse.Namespace:

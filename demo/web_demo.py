@@ -15,9 +15,9 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from lcr_mmaction.apis import GestureEvent, StreamingRecognizer, StreamResult
-from lcr_mmaction.apis.command_line import model_parser
-from lcr_mmaction.apis.overlay import Overlay
+from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, StreamResult
+from lcr_mmaction.streaming.overlay import Overlay
 
 DEFAULT_FPS = 10.0
 COLUMNS = ["gesture", "start (s)", "end (s)", "confidence"]

@@ -12,20 +12,18 @@ from .version import __version__
 apply_mends()
 
 from . import (  # noqa: E402
-    backbones,
     datasets,
-    heads,
     hooks,
+    models,
     ops,
     transforms,
 )
 
 __all__ = [
     "__version__",
-    "backbones",
     "datasets",
-    "heads",
     "hooks",
+    "models",
     "ops",
     "transforms",
 ]

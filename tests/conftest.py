@@ -9,6 +9,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 
+pytest_plugins = ["stream_fixtures"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, visibly, what needs a GPU where there is none."""

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 from mmengine.registry import init_default_scope
+from renderer.classes import CLASSES
 
 import lcr_mmaction
-from lcr_mmaction.synthetic.classes import CLASSES
 
 TOOL = Path(__file__).parents[2] / "tools" / "data" / "jester" / "build_lists.py"
 TRAIN = {"34870": "Drumming Fingers", "56557": "Sliding Two Fingers Right"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.models import LCRBackbone
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, mlp_ratio=2)
 PATCH = 8

@@ -4,7 +4,8 @@ import pytest
 import torch
 from model_cases import ARCH, VARIANTS, hide, make_clips, small_backbone
 
-from lcr_mmaction.backbones import LCRBackbone, lcr
+from lcr_mmaction.models import LCRBackbone
+from lcr_mmaction.models import backbone as backbone_file
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -93,7 +94,7 @@ def test_a_clip_in_parts_gives_the_same_features(monkeypatch, options, masked):
         lambda module, inputs, outputs: parts.append(inputs[0].shape[1])
     )
     whole = backbone(clips)
-    monkeypatch.setattr(lcr, "CPU_TOKENS_AT_ONCE", 2 * 3 * 16)
+    monkeypatch.setattr(backbone_file, "CPU_TOKENS_AT_ONCE", 2 * 3 * 16)
     with torch.no_grad():
         torch.testing.assert_close(backbone(clips), whole, atol=1e-5, rtol=1e-5)
     assert parts == [7, 3, 3, 1]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.structures import ActionDataSample
 
-from lcr_mmaction.heads import LCRFrameHead
+from lcr_mmaction.models import LCRFrameHead
 
 
 def make_head(**options) -> LCRFrameHead:

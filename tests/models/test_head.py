@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
-from lcr_mmaction.heads import LCRHead
+from lcr_mmaction.models import LCRHead
 
 
 def make_head(**options) -> LCRHead:

@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from model_cases import ARCH, make_clips, small_backbone
 from torch import nn
 
-from lcr_mmaction.heads import LCRHead
+from lcr_mmaction.models import LCRHead
 
 ONE_BLOCK = ARCH | dict(num_layers=1)
 

@@ -6,18 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from lcr_mmaction.synthetic.classes import (
+from renderer.classes import (
     CLASSES,
     FLIP_LABEL_MAP,
     REVERSED_LABEL_MAP,
 )
-from lcr_mmaction.synthetic.gestures import draw_motion, perform
-from lcr_mmaction.synthetic.hand import forward_kinematics, rotation
-from lcr_mmaction.synthetic.motion import draw_phases
-from lcr_mmaction.synthetic.person import PEOPLE, Person, make_person
-from lcr_mmaction.synthetic.render import render_clip, render_motion
-from lcr_mmaction.synthetic.scene import make_room
+from renderer.gestures import draw_motion, perform
+from renderer.hand import forward_kinematics, rotation
+from renderer.motion import draw_phases
+from renderer.person import PEOPLE, Person, make_person
+from renderer.render import render_clip, render_motion
+from renderer.scene import make_room
 
 TRIALS = 12
 

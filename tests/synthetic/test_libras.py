@@ -10,10 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from lcr_mmaction.synthetic import libras
-from lcr_mmaction.synthetic.follow import PATH_SIDE, follow_path
-from lcr_mmaction.synthetic.libras import (
+from renderer import libras
+from renderer.follow import PATH_SIDE, follow_path
+from renderer.libras import (
     NUM_CLASSES,
     NUM_POINTS,
     WHEEL_MEMBER,
@@ -22,10 +21,10 @@ from lcr_mmaction.synthetic.libras import (
     read_paths,
     split_paths,
 )
-from lcr_mmaction.synthetic.path_variation import vary_path
-from lcr_mmaction.synthetic.person import make_person
+from renderer.path_variation import vary_path
+from renderer.person import make_person
 
-TOOL = Path(__file__).parents[2] / "tools" / "data" / "libras" / "render_libras.py"
+TOOL = Path(__file__).parents[2] / "tools" / "data" / "synthetic" / "render_libras.py"
 
 
 def circle(turns: float = 1.0) -> np.ndarray:

@@ -13,10 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from lcr_mmaction.synthetic.classes import CLASSES
-from lcr_mmaction.synthetic.dataset import RenderSettings, render_dataset
-from lcr_mmaction.synthetic.tasks import STEPS, OrderedTask
+from renderer.classes import CLASSES
+from renderer.dataset import RenderSettings, render_dataset
+from renderer.tasks import STEPS, OrderedTask
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = RenderSettings(seed=3, mean_frames=10.0)

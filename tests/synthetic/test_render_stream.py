@@ -10,10 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from lcr_mmaction.synthetic.classes import CLASSES, NO_GESTURE
-from lcr_mmaction.synthetic.contact_sheet import contact_sheet
-from lcr_mmaction.synthetic.timeline import (
+from renderer.classes import CLASSES, NO_GESTURE
+from renderer.contact_sheet import contact_sheet
+from renderer.timeline import (
     StreamSettings,
     draw_stream,
     render_streams,

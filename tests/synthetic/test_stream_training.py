@@ -11,10 +11,10 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from renderer.classes import NO_GESTURE
+from renderer.timeline import StreamSettings, render_streams
 
 from lcr_mmaction.datasets import ListFileError, MissingClipsError, TimelineDataset
-from lcr_mmaction.synthetic.classes import NO_GESTURE
-from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "lcr_jester_stream.py"
 SETTINGS = StreamSettings(

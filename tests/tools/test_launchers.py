@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TOOLS, execute
+from tool_runs import TOOLS, execute
 
 from lcr_mmaction.upstream.doors import stock_script
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Run, Trained, execute
 from mmengine import load
 from PIL import Image
+from tool_runs import Run, Trained, execute
 
 from lcr_mmaction.upstream.doors import stock_script
 

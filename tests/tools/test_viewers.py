@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Run, Trained
 from mmaction.apis import init_recognizer
 from PIL import Image
+from tool_runs import Run, Trained
 
 from lcr_mmaction.upstream.browsing import as_picture
 from lcr_mmaction.upstream.grad_cam import TokenGradCAM

@@ -26,11 +26,11 @@ from mmengine import Config
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from lcr_mmaction.apis import FramePreprocessor
-from lcr_mmaction.apis.command_line import model_parser
-from lcr_mmaction.apis.export import ClipGraph, StepGraph, traceable
-from lcr_mmaction.apis.labels import find_labels
-from lcr_mmaction.apis.preprocess import find_clip_len, find_test_pipeline
+from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.deployment.graphs import ClipGraph, StepGraph, traceable
+from lcr_mmaction.streaming import FramePreprocessor
+from lcr_mmaction.streaming.labels import find_labels
+from lcr_mmaction.streaming.preprocess import find_clip_len, find_test_pipeline
 
 
 def parse_args() -> argparse.Namespace:

@@ -25,8 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lcr_mmaction.backbones import LCRBackbone
-from lcr_mmaction.heads import LCRHead
+from lcr_mmaction.models import LCRBackbone, LCRHead
 
 VARIANTS: dict[str, dict] = {
     "default": {},

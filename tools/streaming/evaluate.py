@@ -17,19 +17,22 @@ import functools
 import itertools
 import json
 import operator
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from lcr_mmaction.apis import POLICIES, StreamingRecognizer
-from lcr_mmaction.apis.command_line import model_parser
-from lcr_mmaction.apis.event_metrics import (
+from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.streaming import POLICIES, StreamingRecognizer
+from lcr_mmaction.streaming.metrics import (
     EventScores,
     detect,
     match_events,
     read_timeline,
 )
-from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "data" / "synthetic"))
+from renderer.timeline import StreamSettings, render_streams  # noqa: E402
 
 Video = tuple[np.ndarray, list[float], list, float]
 

@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import cv2
-
-from lcr_mmaction.synthetic.classes import CLASSES
-from lcr_mmaction.synthetic.command_line import add_mean_frames, add_scene_options
-from lcr_mmaction.synthetic.contact_sheet import contact_sheet
-from lcr_mmaction.synthetic.person import SPLITS
+from renderer.classes import CLASSES
+from renderer.command_line import add_mean_frames, add_scene_options
+from renderer.contact_sheet import contact_sheet
+from renderer.person import SPLITS
 
 
 def parse_args() -> argparse.Namespace:

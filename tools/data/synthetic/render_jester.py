@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from lcr_mmaction.synthetic.command_line import add_dataset_options, one_line_errors
-from lcr_mmaction.synthetic.dataset import RenderSettings, render_dataset
+from renderer.command_line import add_dataset_options, one_line_errors
+from renderer.dataset import RenderSettings, render_dataset
 
 
 def parse_args() -> argparse.Namespace:

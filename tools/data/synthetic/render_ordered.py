@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from lcr_mmaction.synthetic.command_line import add_dataset_options, one_line_errors
-from lcr_mmaction.synthetic.dataset import RenderSettings, render_dataset
-from lcr_mmaction.synthetic.tasks import OrderedTask
+from renderer.command_line import add_dataset_options, one_line_errors
+from renderer.dataset import RenderSettings, render_dataset
+from renderer.tasks import OrderedTask
 
 
 def parse_args() -> argparse.Namespace:

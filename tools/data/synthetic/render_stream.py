@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from lcr_mmaction.synthetic.command_line import (
+from renderer.command_line import (
     add_mean_frames,
     add_scene_options,
     add_workers,
     one_line_errors,
 )
-from lcr_mmaction.synthetic.dataset import FORMATS
-from lcr_mmaction.synthetic.person import SPLITS
-from lcr_mmaction.synthetic.timeline import StreamSettings, render_streams
+from renderer.dataset import FORMATS
+from renderer.person import SPLITS
+from renderer.timeline import StreamSettings, render_streams
 
 
 def parse_args() -> argparse.Namespace:

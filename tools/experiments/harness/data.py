@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lcr_mmaction.synthetic.dataset import RenderSettings, render_dataset
-from lcr_mmaction.synthetic.tasks import JesterTask, OrderedTask, Task
+from renderer.dataset import RenderSettings, render_dataset
+from renderer.tasks import JesterTask, OrderedTask, Task
 
 from .study import Clips
 

@@ -22,7 +22,7 @@ from .curve import CurveHook
 
 # Folders of the package that no training run executes. Configs are part of a run's key,
 # clips tell which renderer drew them.
-NOT_TRAINING = ("apis", "configs", "synthetic")
+NOT_TRAINING = ("configs", "deployment", "streaming")
 
 
 def train(folder: Path, keep: bool) -> dict:

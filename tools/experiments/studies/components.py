@@ -6,7 +6,7 @@ from dataclasses import replace
 from harness.study import LONG, ORDERED, ROOT, USUAL_SIZES, Study, Variant
 from mmengine.config import Config
 
-from lcr_mmaction.backbones import LCRBackbone
+from lcr_mmaction.models import LCRBackbone
 
 PATCH = 16
 DEFAULTS = inspect.signature(LCRBackbone).parameters

@@ -1,0 +1,8 @@
+"""The model: the backbone, its parts (one a file) and its heads."""
+
+from .backbone import LCRBackbone
+from .frame_head import LCRFrameHead
+from .head import LCRHead
+from .state import BlockState, LCRState
+
+__all__ = ["BlockState", "LCRBackbone", "LCRFrameHead", "LCRHead", "LCRState"]

@@ -1,0 +1,357 @@
+"""The LCR backbone (LSTM-CrossRWKV, arXiv 2411.05636)."""
+
+from __future__ import annotations
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from .block import BLOCKS, BlockContext
+from .cells import CELLS
+from .edge import GraphEdges
+from .gate import KEY_VALUE_SOURCES
+from .mixers import MIXERS
+from .patch_embed import PATCH_EMBEDS
+from .positions import FourierPositions
+from .rope import RotaryEmbedding2D
+from .state import BlockState, LCRState
+from .token_grid import TokenGrid, find_tube_mask
+from .token_shift import TOKEN_SHIFTS
+
+READOUTS = ("cls", "mean", "cls+mean")
+CPU_TOKENS_AT_ONCE = 4096
+
+
+@MODELS.register_module()
+class LCRBackbone(BaseModule):
+    """LCR: linear attention from frame to edges inside a recurrent cell.
+
+    Frames are read one after the other: the features of frame t depend on frames
+    up to t only. Within a frame every token sees every other.
+
+    Args:
+        arch: Name in :attr:`arch_zoo` or a dict with ``embed_dims``,
+            ``num_layers``, ``num_heads`` and ``mlp_ratio``.
+        img_size: Side, or ``(height, width)``, that :meth:`init_state` assumes
+            when it is given none. Clips may have any size that ``patch_size``
+            divides.
+        patch_size: Side of a patch in pixels.
+        block: ``'residual'`` or ``'plain'`` (the paper's reading).
+        cell: ``'leaky'``, ``'bounded'``, ``'paper'`` or ``'none'`` (no recurrence).
+        feedback: Whether receptance and gate see the previous hidden state.
+        kv_source: ``'edge'`` or ``'edge+frame'``.
+        token_shift: ``'causal_conv'``, ``'q_shift'`` or ``'none'``.
+        mixer: ``'rwkv'``, ``'rwkv_dynamic'``, ``'attention'`` or ``'none'``.
+        patch_embed: ``'patch'``, ``'conv_stem'`` or ``'causal_stem'``.
+        readout: ``'cls'`` (class token), ``'mean'`` (mean over patches) or
+            ``'cls+mean'`` (their sum).
+        rope: Whether receptance and key carry rotary positions.
+        absolute_positions: Whether frame tokens carry their place in the frame.
+        zero_init_edge: Whether the embedded edge starts at zero (the paper's
+            reading).
+        edge_weight: Fixed factor of the embedded edge.
+        drop_path_rate: Stochastic depth of the last block, growing linearly.
+        with_cp: Recompute blocks in the backward pass to save memory.
+        frozen_stages: -1 freezes nothing, 0 the embeddings, n also the first n
+            blocks.
+        init_cfg: MMEngine initialisation, e.g. a checkpoint.
+
+    Raises:
+        ValueError: An option or a size is not supported.
+    """
+
+    arch_zoo: dict[str, dict[str, float]] = {
+        "nano": dict(embed_dims=96, num_layers=2, num_heads=3, mlp_ratio=2.5),
+        "paper": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
+        "tiny": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=13 / 6),
+        "small": dict(embed_dims=384, num_layers=12, num_heads=6, mlp_ratio=13 / 6),
+        "base": dict(embed_dims=768, num_layers=12, num_heads=12, mlp_ratio=13 / 6),
+    }
+
+    def __init__(
+        self,
+        arch: str | dict = "tiny",
+        img_size: int | tuple[int, int] = 224,
+        patch_size: int = 16,
+        block: str = "residual",
+        cell: str = "leaky",
+        feedback: bool = False,
+        kv_source: str = "edge+frame",
+        token_shift: str = "causal_conv",
+        mixer: str = "rwkv",
+        patch_embed: str = "causal_stem",
+        readout: str = "mean",
+        rope: bool = True,
+        absolute_positions: bool = True,
+        zero_init_edge: bool = False,
+        edge_weight: float = 1.0,
+        drop_path_rate: float = 0.0,
+        with_cp: bool = False,
+        frozen_stages: int = -1,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        for name, value, known in (
+            ("block", block, BLOCKS),
+            ("cell", cell, CELLS),
+            ("kv_source", kv_source, KEY_VALUE_SOURCES),
+            ("token_shift", token_shift, TOKEN_SHIFTS),
+            ("mixer", mixer, MIXERS),
+            ("patch_embed", patch_embed, PATCH_EMBEDS),
+            ("readout", readout, READOUTS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"{name}={value!r} is unknown: choose one of {sorted(known)}"
+                )
+        settings = self._arch_settings(arch)
+        dim, depth = settings["embed_dims"], settings["num_layers"]
+        heads = settings["num_heads"]
+        if not -1 <= frozen_stages <= depth:
+            raise ValueError(
+                f"frozen_stages={frozen_stages} is outside -1..{depth}, the number "
+                "of blocks"
+            )
+        self.img_size = (img_size, img_size) if isinstance(img_size, int) else img_size
+        self.embed_dims = dim
+        self.feat_dims = 2 * dim
+        self.patch_size = patch_size
+        self.readout = readout
+        self.edge_weight = edge_weight
+        self.with_cp = with_cp
+        self.frozen_stages = frozen_stages
+
+        self.graph_edges = GraphEdges()
+        self.frame_embed = PATCH_EMBEDS[patch_embed](3, dim, patch_size)
+        self.edge_embed = PATCH_EMBEDS["patch"](1, dim, patch_size)
+        if zero_init_edge:
+            nn.init.zeros_(self.edge_embed.project.weight)
+            nn.init.zeros_(self.edge_embed.project.bias)
+        self.rope = RotaryEmbedding2D(dim // heads) if rope else None
+        self.positions = FourierPositions(dim) if absolute_positions else None
+        if "cls" in readout:
+            self.cls_token = nn.Parameter(torch.zeros(dim))
+            self.cls_edge = nn.Parameter(torch.zeros(dim))
+            nn.init.trunc_normal_(self.cls_token, std=0.02)
+        self.blocks = nn.ModuleList(
+            BLOCKS[block](
+                dim,
+                heads,
+                settings["mlp_ratio"],
+                cell=cell,
+                token_shift=token_shift,
+                mixer=mixer,
+                kv_source=kv_source,
+                feedback=feedback,
+                drop_path=drop_path_rate * i / max(depth - 1, 1),
+            )
+            for i in range(depth)
+        )
+        self._freeze_stages()
+
+    @classmethod
+    def _arch_settings(cls, arch: str | dict) -> dict:
+        if isinstance(arch, str):
+            if arch not in cls.arch_zoo:
+                raise ValueError(
+                    f"arch={arch!r} is unknown: choose one of {sorted(cls.arch_zoo)} "
+                    "or give a dict"
+                )
+            arch = cls.arch_zoo[arch]
+        missing = set(cls.arch_zoo["tiny"]) - set(arch)
+        if missing:
+            raise ValueError(f"arch lacks {sorted(missing)}: {arch}")
+        if arch["embed_dims"] % arch["num_heads"]:
+            raise ValueError(
+                f"embed_dims={arch['embed_dims']} is not divisible by "
+                f"num_heads={arch['num_heads']}"
+            )
+        return dict(arch)
+
+    @property
+    def num_prefix(self) -> int:
+        """Class tokens before the patch tokens."""
+        return int("cls" in self.readout)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Read clips.
+
+        Args:
+            clips: Normalised clips ``[N, C, T, H, W]``, C = 4 (RGB and edge) or
+                3 (RGB; edges are then found in the graph). Patches that
+                ``TubeMask`` marked are dropped.
+
+        Returns:
+            Features of every frame, ``[N, T, 2 * embed_dims]``: the readout of
+            the output O_t beside that of the memory C_t.
+
+        Raises:
+            ValueError: The shape does not fit.
+        """
+        self._check(clips.shape, 5, "[N, C, T, H, W]")
+        keep = find_tube_mask(clips, self.patch_size) if self._masks(clips) else None
+        if keep is not None:
+            clips = torch.where(torch.isneginf(clips), 0.0, clips)
+        height, width = (side // self.patch_size for side in clips.shape[-2:])
+        grid = TokenGrid(height, width, keep)
+        state = self._zero_state(clips.shape[0], clips.shape[-2:], grid)
+        features = []
+        for part in clips.transpose(1, 2).split(self._frames_at_once(clips), dim=1):
+            feature, state = self._run(part, state, grid)
+            features.append(feature)
+        return torch.cat(features, dim=1)
+
+    def _frames_at_once(self, clips: Tensor) -> int:
+        """How many frames go through the blocks together.
+
+        All of them where launches cost and where batch norm wants to see them all.
+        When a CPU tests, only as many as its caches hold: faster for batches and long
+        clips, and their memory stays constant.
+        """
+        num_clips, _, num_frames, height, width = clips.shape
+        if clips.device.type != "cpu" or self.training or torch.is_grad_enabled():
+            return num_frames
+        tokens = num_clips * (height // self.patch_size) * (width // self.patch_size)
+        return max(1, CPU_TOKENS_AT_ONCE // tokens)
+
+    def _masks(self, clips: Tensor) -> bool:
+        """Whether patches may be masked; to look is to wait for the data.
+
+        Graphs cannot branch on data: a compiled model looks in training only, one
+        captured as a CUDA graph never.
+        """
+        if torch.compiler.is_compiling():
+            return self.training
+        return not (clips.is_cuda and torch.cuda.is_current_stream_capturing())
+
+    def init_state(
+        self, batch_size: int, img_size: tuple[int, int] | None = None
+    ) -> LCRState:
+        """State before the first frame of ``batch_size`` streams.
+
+        Args:
+            batch_size: Number of streams N.
+            img_size: ``(height, width)`` of the frames; ``self.img_size`` if None.
+
+        Returns:
+            Zeros, on the device and in the dtype of the parameters.
+        """
+        size = self.img_size if img_size is None else img_size
+        self._check(torch.Size((batch_size, 4, *size)), 4, "[N, C, H, W]")
+        height, width = (side // self.patch_size for side in size)
+        return self._zero_state(batch_size, size, TokenGrid(height, width))
+
+    def step(self, frame: Tensor, state: LCRState) -> tuple[Tensor, LCRState]:
+        """Read one frame of a stream.
+
+        Args:
+            frame: Normalised frames ``[N, C, H, W]``, C = 4 or 3.
+            state: From :meth:`init_state` or the last call.
+
+        Returns:
+            Features ``[N, 2 * embed_dims]``, those of the clip's last frame to
+            rounding, and the state to pass with the next frame.
+
+        Raises:
+            ValueError: The shape does not fit, or not to the state.
+        """
+        self._check(frame.shape, 4, "[N, C, H, W]")
+        height, width = (side // self.patch_size for side in frame.shape[-2:])
+        grid = TokenGrid(height, width)
+        wanted = (frame.shape[0], self.num_prefix + height * width)
+        expected = tuple(state.blocks[0].hidden.shape[:2])
+        if wanted != expected:
+            raise ValueError(
+                f"frame {tuple(frame.shape)} does not fit a state for (N, tokens) = "
+                f"{expected}: call init_state({frame.shape[0]}, "
+                f"{tuple(frame.shape[-2:])})"
+            )
+        features, state = self._run(frame.unsqueeze(1), state, grid)
+        return features[:, 0], state
+
+    def _run(
+        self, frames: Tensor, state: LCRState, grid: TokenGrid
+    ) -> tuple[Tensor, LCRState]:
+        """Run frames ``[N, T, C, H, W]`` from a state."""
+        if frames.shape[2] == 3:
+            frames = torch.cat([frames, self.graph_edges(frames)], dim=2)
+        rgb, edge = frames.split([3, 1], dim=2)
+        tokens, maps = self.frame_embed(rgb, state.maps)
+        edges, _ = self.edge_embed(edge, ())
+        if self.positions is not None:
+            tokens = tokens + self.positions(grid)
+        tokens, edges = grid.select(tokens), grid.select(edges) * self.edge_weight
+        if self.num_prefix:
+            shape = (*tokens.shape[:2], 1, -1)
+            tokens = torch.cat([self.cls_token.expand(shape), tokens], dim=2)
+            edges = torch.cat([self.cls_edge.expand(shape), edges], dim=2)
+        rotation = None if self.rope is None else self.rope(grid, self.num_prefix)
+        context = BlockContext(grid, rotation, self.num_prefix)
+        after = []
+        memory = tokens
+        for block, before in zip(self.blocks, state.blocks, strict=True):
+            if self.with_cp and torch.is_grad_enabled() and tokens.requires_grad:
+                tokens, memory, last = checkpoint(
+                    block, tokens, edges, before, context, use_reentrant=False
+                )
+            else:
+                tokens, memory, last = block(tokens, edges, before, context)
+            after.append(last)
+        features = torch.cat([self._read(tokens), self._read(memory)], dim=-1)
+        return features, LCRState(maps, tuple(after))
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        """Summarise ``[N, T, L, C]`` as ``[N, T, C]``."""
+        if self.readout == "mean":
+            return tokens.mean(dim=2)
+        if self.readout == "cls":
+            return tokens[:, :, 0]
+        return tokens[:, :, 0] + tokens[:, :, 1:].mean(dim=2)
+
+    def _zero_state(
+        self, batch_size: int, size: tuple[int, int], grid: TokenGrid
+    ) -> LCRState:
+        patches = grid.height * grid.width if grid.keep is None else grid.keep.shape[1]
+        # Not a weight of products, which may be in half precision.
+        zeros = self.blocks[0].norm.weight.new_zeros(
+            batch_size, self.num_prefix + patches, self.embed_dims
+        )
+        block = BlockState(zeros, zeros, zeros[:, self.num_prefix :])
+        maps = self.frame_embed.blank(batch_size, size)
+        return LCRState(maps, (block,) * len(self.blocks))
+
+    def _check(self, shape: torch.Size, dims: int, layout: str) -> None:
+        if len(shape) != dims:
+            raise ValueError(f"expected {layout}, got shape {tuple(shape)}")
+        if shape[1] not in (3, 4):
+            raise ValueError(
+                f"expected 3 channels (RGB) or 4 (RGB and edge), got {shape[1]}: "
+                "check EdgeExtract in the pipeline"
+            )
+        height, width = shape[-2:]
+        if height % self.patch_size or width % self.patch_size:
+            raise ValueError(
+                f"frames of {height}x{width} pixels cannot be cut into patches of "
+                f"{self.patch_size}: resize or crop to multiples of {self.patch_size}"
+            )
+
+    def _freeze_stages(self) -> None:
+        frozen: list[nn.Module] = []
+        if self.frozen_stages >= 0:
+            frozen = [self.frame_embed, self.edge_embed]
+            frozen += self.blocks[: self.frozen_stages]
+        for module in frozen:
+            module.requires_grad_(False)
+            for child in module.modules():
+                if isinstance(child, _BatchNorm):
+                    child.eval()
+
+    def train(self, mode: bool = True) -> LCRBackbone:
+        """Set the mode; frozen parts keep their statistics."""
+        super().train(mode)
+        if mode:
+            self._freeze_stages()
+        return self

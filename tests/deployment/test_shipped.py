@@ -1,0 +1,77 @@
+"""The model that comes with the package, as a user finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.apis import init_recognizer
+from mmengine import Config
+from mmengine.runner import CheckpointLoader
+from renderer.timeline import StreamSettings, render_streams
+
+from lcr_mmaction.deployment import shipped_model
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
+    env = dict(os.environ)
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
+    command = [sys.executable, ROOT / script, *map(str, arguments)]
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_files_are_small_and_hold_weights_alone():
+    config, path = shipped_model()
+    assert path.stat().st_size <= 3 * 1024 * 1024
+    checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+    assert set(checkpoint) == {"state_dict", "meta"}
+    assert all(torch.isfinite(x).all() for x in checkpoint["state_dict"].values())
+    model = init_recognizer(str(config), None, device="cpu")
+    model.load_state_dict(checkpoint["state_dict"], strict=True)
+
+
+def test_an_installation_has_config_and_weights(tmp_path):
+    run("setup.py", "-q", "build_py", "--build-lib", tmp_path, cwd=ROOT)
+    package = tmp_path / "lcr_mmaction"
+    config, checkpoint = shipped_model()
+    assert (package / "checkpoints" / checkpoint.name).is_file()
+    installed = Config.fromfile(package / "configs" / config.name)
+    assert installed.model == Config.fromfile(config).model
+    assert not (package / "configs").is_symlink()
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory) -> Path:
+    """Folder of the evaluation's videos, by people no training video shows."""
+    return tmp_path_factory.mktemp("streams")
+
+
+def test_the_evaluation_finds_most_gestures(streams):
+    figures = streams / "figures.json"
+    run(
+        "tools/streaming/evaluate.py",
+        *("shipped", "shipped", "--streams", streams / "videos"),
+        *("--videos", 2, "--gestures", 4, "--seed", 5, "--json", figures),
+        cwd=streams,
+    )
+    (row,) = json.loads(figures.read_text())
+    assert row["f1"] > 0.6
+
+
+def test_the_demo_tells_the_gestures(streams):
+    settings = StreamSettings(seed=5, gestures=3, mean_gap=12)
+    ((video, timeline),) = render_streams(streams / "demo", 1, settings)
+    options = ("shipped", "shipped", video, "--events", "-")
+    lines = run("demo/stream_demo.py", *options, cwd=streams).stdout.splitlines()
+    seen = [json.loads(line)["label"] for line in lines]
+    shown = [event["name"] for event in json.loads(timeline.read_text())["events"]]
+    assert set(seen) & set(shown)

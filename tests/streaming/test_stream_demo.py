@@ -1,0 +1,117 @@
+"""The demo as a user starts it, headless."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from stream_cases import moving_square, write_video
+
+from lcr_mmaction.streaming import StreamingRecognizer
+from lcr_mmaction.streaming.overlay import Overlay
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "demo" / "stream_demo.py"
+
+
+def environment() -> dict:
+    env = dict(os.environ)
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
+    env.pop("DISPLAY", None)
+    env.pop("WAYLAND_DISPLAY", None)
+    return env
+
+
+def run_demo(*arguments):
+    command = [sys.executable, DEMO, *map(str, arguments)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True)
+
+
+@pytest.fixture
+def eager_config(config_file):
+    """Thresholds that random weights reach."""
+    text = config_file.read_text()
+    text += "streaming.update(events=dict(on=0.1, off=0.05, background=[]))\n"
+    config_file.write_text(text)
+    return config_file
+
+
+def test_demo_writes_video_and_events(eager_config, checkpoint, tmp_path):
+    video = write_video(tmp_path / "in.mp4", moving_square(24), fps=20)
+    out = tmp_path / "out.mp4"
+    done = run_demo(eager_config, checkpoint, video, "--out", out, "--events", "-")
+    assert done.returncode == 0, done.stderr
+    assert "12 frames, 0 dropped" in done.stderr  # 20 a second thinned to 10
+    capture = cv2.VideoCapture(str(out))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 12
+    assert capture.read()[0]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["phase"] for line in lines} == {"start", "end"}
+    assert {"label", "start", "peak", "end", "confidence"} <= set(lines[0])
+
+
+def test_demo_names_a_missing_file(config_file, checkpoint, tmp_path):
+    missing = run_demo(config_file, checkpoint, tmp_path / "none.mp4")
+    assert missing.returncode != 0
+    assert missing.stderr.strip().endswith(f"no video file at {tmp_path}/none.mp4")
+
+
+def test_window_without_display_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(SystemExit, match="--show needs a display"):
+        runpy.run_path(str(DEMO))["Window"]("LCR")
+
+
+def test_demo_stopped_in_the_middle_leaves_a_whole_video(
+    config_file, checkpoint, tmp_path
+):
+    video = write_video(tmp_path / "in.mp4", moving_square(3000))
+    out = tmp_path / "out.mp4"
+    command = [sys.executable, str(DEMO), str(config_file), str(checkpoint), video]
+    demo = subprocess.Popen(
+        [*command, "--out", str(out)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (out.exists() and out.stat().st_size > 1000):
+        assert demo.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    demo.send_signal(signal.SIGTERM)
+    _, errors = demo.communicate(timeout=120)
+    assert demo.returncode == 0, errors
+    assert "latency p50" in errors
+    capture = cv2.VideoCapture(str(out))
+    assert 0 < capture.get(cv2.CAP_PROP_FRAME_COUNT) < 3000
+    assert capture.read()[0]
+
+
+def test_overlay_shows_frame_edges_and_scores(config_file, checkpoint):
+    recognizer = StreamingRecognizer(config_file, checkpoint)
+    overlay = Overlay(recognizer.labels, width=320)
+    drawings = [overlay.draw(r) for r in recognizer.run(moving_square(5))]
+    assert len({drawing.shape for drawing in drawings}) == 1
+    height, width = drawings[0].shape[:2]
+    assert width == 320 and height % 2 == 0
+    view = drawings[4][52:-120]
+    assert np.abs(view[-5, 5].astype(int) - (150, 90, 30)).max() < 3
+    red = Overlay(recognizer.labels, channel_order="rgb", width=320)
+    recognizer.reset()
+    turned = red.draw(recognizer.update(moving_square(1)[0]))[52:-120]
+    assert np.abs(turned[-5, 5].astype(int) - (30, 90, 150)).max() < 3
+    inset = view[: view.shape[0] // 4, -view.shape[0] // 4 :]
+    assert inset.max() > 100 and (inset == inset[..., :1]).all()
+    assert drawings[4][-120:].any()
