@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import sysconfig
 from importlib.metadata import distributions
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 # MMAction2 1.2.0 asserts this range when it is imported.
@@ -42,11 +44,40 @@ def long_description() -> str:
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
 
 
-def kernels() -> dict:
-    """Return the extension modules that ``LCR_BUILD_OPS=1`` asks for, else nothing."""
+class BuildWithMim(build_py):
+    """Put configs, tools and model index where MIM looks for them.
+
+    That is ``lcr_mmaction/.mim``, a copy made while the package is built. In a clone
+    (an editable installation too) they stay where they are, at the top.
+    """
+
+    def run(self) -> None:
+        """Build, then copy."""
+        super().run()
+        if self.editable_mode:
+            return
+        mim = Path(self.build_lib) / "lcr_mmaction" / ".mim"
+        shutil.rmtree(mim, ignore_errors=True)
+        for folder in ("configs", "tools"):
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(ROOT / folder, mim / folder, ignore=ignored)
+        shutil.copy2(ROOT / "model-index.yml", mim)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Name the copies too, so that an installer knows of them."""
+        outputs = super().get_outputs(include_bytecode)
+        mim = Path(self.build_lib) / "lcr_mmaction" / ".mim"
+        return outputs + [str(path) for path in mim.rglob("*") if path.is_file()]
+
+
+def build_commands() -> dict:
+    """Return how to build: with the kernels where ``LCR_BUILD_OPS=1`` asks for them."""
     # By path: the package itself needs torch, which a plain install does not.
     build = runpy.run_path(str(ROOT / "lcr_mmaction" / "ops" / "build.py"))
-    return build["setup_arguments"]()
+    arguments = build["setup_arguments"]()
+    return arguments | {
+        "cmdclass": {"build_py": BuildWithMim, **arguments.get("cmdclass", {})}
+    }
 
 
 setup(
@@ -61,9 +92,7 @@ setup(
         "lcr_mmaction": [
             "ops/csrc/*",
             "checkpoints/*.pth",
-            # A link to the configs at the top; their bases lie deeper.
-            "configs/*.py",
-            "configs/**/*.py",
+            "py.typed",
         ]
     },
     python_requires=">=3.10",
@@ -92,16 +121,17 @@ setup(
         "onnx": ["onnx", "onnxscript", "onnxruntime"],
         # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
         "web": ["gradio>=6"],
-        "dev": ["ninja", "pytest", "pytest-xdist", "ruff"],
+        "dev": ["mypy", "ninja", "openmim", "pytest", "pytest-xdist", "ruff"],
     },
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
-        "Operating System :: OS Independent",
+        "Operating System :: POSIX :: Linux",
+        "Operating System :: MacOS",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    **kernels(),
+    **build_commands(),
 )

@@ -19,10 +19,10 @@ def model_parser(description: str | None) -> argparse.ArgumentParser:
     """
 
     def config(path: str) -> str:
-        return str(shipped_model().config) if path == SHIPPED else path
+        return shipped_model().config if path == SHIPPED else path
 
     def checkpoint(path: str) -> str:
-        return str(shipped_model().checkpoint) if path == SHIPPED else path
+        return shipped_model().checkpoint if path == SHIPPED else path
 
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter

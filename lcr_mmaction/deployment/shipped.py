@@ -10,15 +10,15 @@ _NAME = "lcr_jester_stream"
 
 
 class ShippedModel(NamedTuple):
-    """Files of a trained model.
+    """Files of a trained model, as the paths that MMAction2's functions take.
 
     Attributes:
         config: Its config.
         checkpoint: Its weights.
     """
 
-    config: Path
-    checkpoint: Path
+    config: str
+    checkpoint: str
 
 
 def shipped_model() -> ShippedModel:
@@ -30,13 +30,14 @@ def shipped_model() -> ShippedModel:
     Raises:
         FileNotFoundError: The installation is incomplete.
     """
-    model = ShippedModel(
-        _PACKAGE / "configs" / f"{_NAME}.py", _PACKAGE / "checkpoints" / f"{_NAME}.pth"
-    )
-    for path in model:
+    # An installation keeps the configs for MIM; a clone has them at the top.
+    places = _PACKAGE / ".mim" / "configs", _PACKAGE.parent / "configs"
+    configs = next((place for place in places if place.is_dir()), places[0])
+    paths = configs / f"{_NAME}.py", _PACKAGE / "checkpoints" / f"{_NAME}.pth"
+    for path in paths:
         if not path.is_file():
             raise FileNotFoundError(
                 f"the installation lacks {path}: install the package again (pip "
-                "install . in a clone; a clone needs symbolic links)"
+                "install . in a clone)"
             )
-    return model
+    return ShippedModel(*map(str, paths))

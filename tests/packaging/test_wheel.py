@@ -1,0 +1,113 @@
+"""What ``pip install`` brings, and what MIM makes of it, away from the repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from mmengine import Config
+
+ROOT = Path(__file__).parents[2]
+needs_mim = pytest.mark.skipif(
+    importlib.util.find_spec("mim") is None, reason="needs openmim"
+)
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=env | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of what git knows: nothing untracked can make the tests pass."""
+    source = tmp_path_factory.mktemp("source")
+    listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name)
+    out = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps")
+    run(*pip, "--no-build-isolation", "-w", out, source, cwd=out)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the wheel is installed into, before all others on the path."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target")
+    run(*pip, folder, wheel, cwd=folder)
+    return folder
+
+
+def test_the_wheel_holds_what_it_should(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    mim = "lcr_mmaction/.mim"
+    assert {
+        "lcr_mmaction/py.typed",
+        "lcr_mmaction/checkpoints/lcr_jester_stream.pth",
+        f"{mim}/model-index.yml",
+        f"{mim}/configs/metafile.yml",
+        f"{mim}/configs/lcr_jester.py",
+        f"{mim}/configs/_base_/models/lcr_tiny.py",
+        f"{mim}/tools/train.py",
+        f"{mim}/tools/data/synthetic/render_stream.py",
+    } <= names
+    top = {name.split("/")[0] for name in names}
+    assert all(x.startswith("lcr_") for x in top), top
+    assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
+    configs = {path.name for path in (ROOT / "configs").glob("*.py")}
+    assert configs <= {name.removeprefix(f"{mim}/configs/") for name in names}
+
+
+def test_the_shipped_model_of_an_installation(installed):
+    code = (
+        "from lcr_mmaction.deployment import shipped_model as s; print(*s(), sep='\\n')"
+    )
+    printed = run(
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        code,
+        cwd=installed,
+        PYTHONPATH=str(installed),
+    )
+    config, checkpoint = printed.splitlines()[-2:]
+    assert Path(config).is_relative_to(installed)
+    assert Path(checkpoint).is_relative_to(installed)
+    own = Config.fromfile(ROOT / "configs" / Path(config).name)
+    assert Config.fromfile(config).model == own.model
+
+
+@needs_mim
+def test_mim_searches_and_runs(installed, tmp_path):
+    def mim(*arguments: object) -> str:
+        command = (sys.executable, "-W", "ignore", "-m", "mim", *arguments)
+        return run(*command, cwd=tmp_path, PYTHONPATH=str(installed))
+
+    found = mim("search", "lcr_mmaction", "--valid-config")
+    assert "lcr_jester" in found and "lcr_jester_tiny" in found
+    config = installed / "lcr_mmaction/.mim/configs/lcr_jester_tiny.py"
+    shape = ("--shape", 1, 4, 8, 64, 64)
+    flops = mim("run", "lcr_mmaction", "get_flops", config, *shape)
+    assert str(installed) in flops
+    assert "Params" in flops and "0.353M" in flops
