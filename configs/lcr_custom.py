@@ -8,9 +8,9 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
-with open(f"{data_root}/label_map.txt") as label_map:
-    classes = tuple(line.strip() for line in label_map)
-del label_map
+from lcr_mmaction.datasets.text import read_label_map  # noqa: E402
+
+classes = tuple(read_label_map(f"{data_root}/label_map.txt"))
 
 model = dict(cls_head=dict(num_classes=len(classes), label_smooth_eps=0.1))
 

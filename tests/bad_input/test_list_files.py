@@ -76,7 +76,7 @@ def test_empty_list(project):
 
 
 def test_binary_list(project):
-    (project.root / "train.txt").write_bytes(b"\xff\xfe\x00\x01")
+    (project.root / "train.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
     with pytest.raises(ListFileError, match="is not a text file"):
         build(project)
 
