@@ -1,7 +1,9 @@
 """Pipeline transforms, registered in ``mmaction.registry.TRANSFORMS``."""
 
 from .edge_extract import EDGE_METHODS, EdgeExtract, edge_map
+from .random_affine import RandomAffine
 from .stream_window import IGNORED, FrameTargets, SampleWindow
+from .temporal_crop import RandomTemporalCrop
 from .tube_mask import TubeMask
 
 __all__ = [
@@ -9,6 +11,8 @@ __all__ = [
     "IGNORED",
     "EdgeExtract",
     "FrameTargets",
+    "RandomAffine",
+    "RandomTemporalCrop",
     "SampleWindow",
     "TubeMask",
     "edge_map",

@@ -1,0 +1,119 @@
+# The tiny LCR on MSR-Action3D: depth videos of 10 people, 16 frames, 64x64, 20 actions;
+# see docs/real_video.md. Another place than data/msr_action3d: set MSR_ROOT; another
+# pair of lists than those of protocol A: set MSR_SPLIT.
+_base_ = [
+    "_base_/models/lcr_nano.py",
+    "_base_/schedules/adamw_cosine.py",
+    "_base_/default_runtime.py",
+]
+
+data_root = "{{$MSR_ROOT:data/msr_action3d}}"
+split = "{{$MSR_SPLIT:a}}"
+classes = (
+    "high arm wave",
+    "horizontal arm wave",
+    "hammer",
+    "hand catch",
+    "forward punch",
+    "high throw",
+    "draw x",
+    "draw tick",
+    "draw circle",
+    "hand clap",
+    "two hand wave",
+    "side boxing",
+    "bend",
+    "forward kick",
+    "side kick",
+    "jogging",
+    "tennis swing",
+    "tennis serve",
+    "golf swing",
+    "pickup and throw",
+)
+
+model = dict(
+    backbone=dict(drop_path_rate=0.1),
+    cls_head=dict(num_classes=20, label_smooth_eps=0.1, dropout_ratio=0.2),
+    # Depth, its change, the history of changes, and the edges.
+    data_preprocessor=dict(mean=[30, 128, 10, 0], std=[60, 20, 40, 255]),
+)
+
+# No mirroring: most actions are done with the right hand.
+train_pipeline = [
+    dict(type="RandomTemporalCrop", min_share=0.7),
+    dict(type="UniformSample", clip_len=16),
+    dict(type="RawFrameDecode"),
+    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+    dict(
+        type="RandomAffine", degrees=8, translate=0.08, scale=(0.85, 1.2), shear=6
+    ),
+    dict(type="EdgeExtract"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+val_pipeline = [
+    dict(type="UniformSample", clip_len=16, test_mode=True),
+    dict(type="RawFrameDecode"),
+    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+    dict(type="EdgeExtract"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+test_pipeline = val_pipeline
+data = dict(
+    type="CheckedRawframeDataset",
+    data_prefix=dict(img=data_root),
+    filename_tmpl="{:05}.png",
+    metainfo=dict(classes=classes),
+)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        ann_file=f"{data_root}/{split}_train.txt", pipeline=train_pipeline, **data
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        ann_file=f"{data_root}/{split}_test.txt",
+        pipeline=val_pipeline,
+        test_mode=True,
+        **data,
+    ),
+)
+test_dataloader = val_dataloader
+del data
+val_evaluator = dict(type="AccMetric")
+test_evaluator = val_evaluator
+
+max_epochs = 80
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
+param_scheduler = [
+    dict(
+        type="LinearLR",
+        start_factor=0.01,
+        by_epoch=True,
+        begin=0,
+        end=5,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min_ratio=0.01,
+        by_epoch=True,
+        begin=5,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=16)
+env_cfg = dict(dist_cfg=dict(backend="gloo"))
