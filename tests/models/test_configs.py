@@ -21,6 +21,7 @@ NAMES = (
     "lcr_jester_masked",
     "lcr_jester_stream",
     "lcr_libras",
+    "lcr_msr",
 )
 
 
