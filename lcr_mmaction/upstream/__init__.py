@@ -2,6 +2,10 @@
 
 One function per fault. Each names the fault, does nothing where upstream works, and
 leaves alone what LCR does not need. Applying them twice changes nothing.
+
+A mend acts for MMAction2 alone where upstream lets it (checkpoints, mixed precision).
+The others change what fails for every project: a missing module is found, a launch on
+a machine without an accelerator starts.
 """
 
 from .imports import check_mmcv, mend_missing_drn

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 from torch import _weights_only_unpickler
 
@@ -137,8 +138,20 @@ def _is_about_content(filename: str, error: Exception) -> bool:
     return os.path.isfile(filename) and not isinstance(error, elsewhere)
 
 
+def _for_another_project() -> bool:
+    """Tell whether MMEngine works for a project that is not MMAction2 right now.
+
+    Every tool, runner and inferencer of OpenMMLab says for which project it works:
+    its default scope. Where it says none, or MMEngine itself, a load counts as ours.
+    """
+    scope = DefaultScope.get_current_instance()
+    return scope is not None and scope.scope_name not in ("mmaction", "mmengine")
+
+
 def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a loader of MMEngine so that checkpoints cannot run code.
+    """Wrap a loader of MMEngine so that MMAction2's checkpoints cannot run code.
+
+    Loads for other projects in the same process go through as upstream has them.
 
     Args:
         loader: Takes a file name or address and a map location.
@@ -150,6 +163,8 @@ def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(loader)
     def load(filename: str, *args: Any, **kwargs: Any) -> Any:
+        if _for_another_project():
+            return loader(filename, *args, **kwargs)
         if unsafe_loading_chosen():
             warnings.warn(
                 f"{UNSAFE_VARIABLE} is set: the checkpoint {filename} is loaded "
@@ -177,7 +192,9 @@ def mend_checkpoint_loading() -> None:
     training logs in MMEngine's own checkpoints (``Unsupported global ...
     HistoryBuffer``), so that resuming and testing fail; and a checkpoint behind an
     address is loaded unsafely by any PyTorch. Every loader that MMEngine registers
-    is wrapped through its public hook, :meth:`CheckpointLoader.register_scheme`.
+    is wrapped through its public hook, :meth:`CheckpointLoader.register_scheme`. That
+    table is one for all projects of a process, so the wrapper looks at each load for
+    whom it is, and acts for MMAction2 alone.
     """
     for prefix, loader in list(CheckpointLoader._schemes.items()):
         if not hasattr(loader, "__wrapped__"):

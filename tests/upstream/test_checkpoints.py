@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader, Runner
 
 from lcr_mmaction.upstream import allow_list, checkpoints
@@ -153,6 +155,18 @@ def test_a_hostile_download_runs_nothing(
     with pytest.raises(CheckpointError, match="Refused"):
         CheckpointLoader.load_checkpoint("http://localhost/hostile.pth")
     assert not mark.exists()
+
+
+def test_loads_of_another_project_are_left_as_they_are(tmp_path: Path) -> None:
+    """Projects that share the process keep MMEngine's own loading."""
+    path = save(tmp_path / "theirs.pth", np.array([{"a": 1}], dtype=object))
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        with pytest.raises(pickle.UnpicklingError):  # PyTorch's own word
+            load(path)
+        with checkpoints.unsafe_torch_load():
+            assert load(path)["meta"][0] == {"a": 1}
+    with pytest.raises(CheckpointError):
+        load(path)
 
 
 @pytest.mark.usefixtures("any_torch")
