@@ -45,9 +45,7 @@ train_pipeline = [
     dict(type="UniformSample", clip_len=16),
     dict(type="RawFrameDecode"),
     dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(
-        type="RandomAffine", degrees=8, translate=0.08, scale=(0.85, 1.2), shear=6
-    ),
+    dict(type="RandomAffine", degrees=8, translate=0.08, scale=(0.85, 1.2), shear=6),
     dict(type="EdgeExtract"),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),

@@ -13,8 +13,6 @@ from mmaction.registry import DATASETS
 from mmengine.registry import init_default_scope
 from scipy.io import savemat
 
-import lcr_mmaction
-
 FOLDER = Path(__file__).parents[2] / "tools" / "data" / "msr_action3d"
 
 
@@ -40,7 +38,8 @@ def write_clips(folder: Path, people: tuple[int, ...] = (1, 2, 3)) -> Path:
     """Two actions of some people, in two folders as archives have them."""
     for action in (1, 20):
         for person in people:
-            path = folder / f"part{action}" / f"a{action:02}_s{person:02}_e01_sdepth.mat"
+            name = f"a{action:02}_s{person:02}_e01_sdepth.mat"
+            path = folder / f"part{action}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             savemat(path, {"depth": draw_clip(hand=60 + 40 * (action > 1))})
     return folder

@@ -1,8 +1,8 @@
 """From depth to three channels of 8 bits: what a network of RGB frames is given.
 
-Every coding is causal: frame t depends on frames up to t, the crop and the zero of depth
-on the first frame alone. So the coding could run on a live camera, and a clip cut short
-is coded as its beginning was.
+Every coding is causal: frame t depends on frames up to t, the crop and the zero of
+depth on the first frame alone. So the coding could run on a live camera, and a clip
+cut short is coded as its beginning was.
 """
 
 from __future__ import annotations
