@@ -1,8 +1,10 @@
 """Using a trained LCR: streams, one frame at a time."""
 
 from .events import EventDetector, GestureEvent
-from .policies import POLICIES
-from .preprocess import FramePreprocessor
+from .options import StreamOptions
+from .pipeline import FramePreprocessor
+from .policies import POLICIES, Policy, register_policy
+from .readout import Readout
 from .recognizer import StreamingRecognizer
 from .result import StreamResult
 from .sources import open_source
@@ -12,7 +14,11 @@ __all__ = [
     "EventDetector",
     "FramePreprocessor",
     "GestureEvent",
+    "Policy",
+    "Readout",
+    "StreamOptions",
     "StreamResult",
     "StreamingRecognizer",
     "open_source",
+    "register_policy",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
-
-from mmengine import Config
+from typing import Any
 
 
 def find_labels(
-    config: Config, labels: str | Path | Sequence[str] | None = None
+    config: Mapping[str, Any], labels: str | PathLike | Sequence[str] | None = None
 ) -> list[str]:
     """Names of a config's classes.
 
@@ -24,20 +24,29 @@ def find_labels(
         ValueError: There are not as many names as classes.
     """
     if labels is None:
-        labels = config.get("streaming", {}).get("labels")
+        labels = (config.get("streaming") or {}).get("labels")
     if labels is None:
-        dataset = config.get("test_dataloader", {}).get("dataset", {})
+        dataset = (config.get("test_dataloader") or {}).get("dataset") or {}
         labels = (dataset.get("metainfo") or {}).get("classes")
-    num_classes = config.model.cls_head.num_classes
+    num_classes = config["model"]["cls_head"]["num_classes"]
     if labels is None:
         return [str(i) for i in range(num_classes)]
     where = ""
-    if isinstance(labels, (str, Path)):
+    if isinstance(labels, (str, PathLike)):
         where = f" in {labels}"
-        lines = Path(labels).read_text(encoding="utf-8").splitlines()
-        labels = [line.strip() for line in lines if line.strip()]
+        labels = read_labels(labels)
     if len(labels) != num_classes:
         raise ValueError(
             f"{len(labels)} labels{where} for the {num_classes} classes of the model"
         )
     return list(labels)
+
+
+def read_labels(path: str | PathLike) -> list[str]:
+    """Names of classes from a file with one a line, in the order of their indices.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip()]

@@ -1,58 +1,49 @@
-"""Reading sources to their end, as one batch of streams."""
+"""Reading sources side by side, to the end of all."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from os import PathLike
 
 import numpy as np
 
-from .result import StreamResult
 from .sources import Frame, FrameSource, open_source
 
-if TYPE_CHECKING:
-    from .recognizer import StreamingRecognizer
+Source = int | str | PathLike | FrameSource | Iterable[np.ndarray]
+"""Whatever :func:`.sources.open_source` opens."""
 
 
-def read_sources(
-    recognizer: StreamingRecognizer,
-    sources: Sequence[int | str | Path | FrameSource | Iterable[np.ndarray]],
-) -> Iterator[list[StreamResult | None]]:
-    """Feed sources to a recognizer; see ``StreamingRecognizer.run_many``."""
-    if len(sources) != recognizer.num_streams:
-        raise ValueError(
-            f"{len(sources)} sources for {recognizer.num_streams} streams: set "
-            "num_streams"
-        )
-    recognizer.reset()
+def open_sources(
+    sources: Sequence[Source], fps: float | None, channel_order: str
+) -> list[FrameSource]:
+    """Open all; close those that are open if one does not open.
+
+    Args:
+        sources: See :func:`.sources.open_source`, here and for the rest.
+        fps: Frames per second wanted of cameras and videos.
+        channel_order: Of arrays.
+    """
     opened: list[FrameSource] = []
     try:
         for source in sources:
-            opened.append(open_source(source, recognizer.fps, recognizer.channel_order))
-        yield from _read_all(recognizer, opened)
-    finally:
+            opened.append(open_source(source, fps, channel_order))
+    except BaseException:
         for source in opened:
             source.close()
+        raise
+    return opened
 
 
-def _read_all(
-    recognizer: StreamingRecognizer, sources: list[FrameSource]
-) -> Iterator[list[StreamResult | None]]:
-    orders = [source.channel_order for source in sources]
+def read_together(sources: Sequence[FrameSource]) -> Iterator[list[Frame | None]]:
+    """Yield a frame of each source that has a new one, None for the others.
+
+    Files advance together; of live sources each batch holds what is newest.
+    """
     while not all(source.ended for source in sources):
         frames = _newest(sources)
-        if not any(frames):
-            continue
-        images = [None if frame is None else frame.image for frame in frames]
-        times = [None if frame is None else frame.time for frame in frames]
-        results = recognizer.update_batch(images, times, orders)
-        yield [
-            None if result is None else replace(result, dropped=source.dropped)
-            for result, source in zip(results, sources, strict=True)
-        ]
+        if any(frames):
+            yield frames
 
 
 def _newest(sources: Sequence[FrameSource]) -> list[Frame | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .events import BACKGROUND, EventDetector, GestureEvent
+from .running_mean import Smoothing
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,8 @@ def smooth(scores: np.ndarray, share: float) -> np.ndarray:
         scores: ``[T, num_classes]``.
         share: Of the past, in [0, 1).
     """
-    smoothed = scores.copy()
-    for t in range(1, len(smoothed)):
-        smoothed[t] = share * smoothed[t - 1] + (1 - share) * scores[t]
-    return smoothed
+    average, row = Smoothing(share, (1, scores.shape[1])), np.zeros(1, np.int64)
+    return np.array([average.add(now[None], row)[0] for now in scores])
 
 
 def detect(

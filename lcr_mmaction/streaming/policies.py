@@ -3,26 +3,47 @@
 A model that was trained on short clips has never seen a state that is hours old.
 A policy decides when states fade or start anew, and which one speaks. A head that
 averages a clip's logits has the same question: over which frames of a stream?
+
+A policy of your own is a class in a file that the config names in ``custom_imports``::
+
+    @register_policy("restart_hourly")
+    class RestartHourly(Policy):
+        def resets(self, streams):
+            return self.frames[streams, None] % 14400 == 0
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 
-class KeepState:
-    """Never touch the state: it lives as long as the stream.
+class Policy(ABC):
+    """Decides, frame by frame, which states of a stream start anew and which speaks.
 
-    Also the base class. A policy keeps ``replicas`` states a stream; every frame,
-    those that :meth:`resets` names start anew and the recurrent part of all is
-    multiplied by ``fade``. The mean over frames, of heads that take one, forgets by
-    the factor ``average``: here it reaches back about a clip.
+    For every frame whoever runs the model calls :meth:`advance`, resets the states
+    that it names, multiplies the recurrent part of all states by :attr:`fade`, steps
+    the model, lets the state that :meth:`speaker` names answer, and hands the answer
+    to :meth:`observe`. Streams are independent: what a policy says of one depends on
+    nothing that another was given.
+
+    A subclass gives :meth:`resets`, a pure function of what it has counted, and may
+    set the attributes, choose another speaker and count more.
 
     Args:
         clip_len: Frames of a training clip.
         labels: Names of the classes.
+
+    Attributes:
+        replicas: States R a stream; each costs a step a frame.
+        fade: What the recurrent part keeps from frame to frame, in (0, 1].
+        average: What the mean over frames, of heads that take one, keeps from frame
+            to frame, in [0, 1]; it starts anew with its state. Here it reaches back
+            about a clip, so that it follows an endless video.
+        frames: Frames each stream has read, int64 ``[S]``.
+        ages: Frames each state has read since its start, int64 ``[S, R]``.
     """
 
     replicas = 1
@@ -35,11 +56,14 @@ class KeepState:
     def begin(self, num_streams: int) -> None:
         """Start with new streams."""
         self.frames = np.zeros(num_streams, np.int64)
+        self.ages = np.zeros((num_streams, self.replicas), np.int64)
 
     def restart(self, streams: np.ndarray) -> None:
         """Some streams (indices) start anew."""
         self.frames[streams] = 0
+        self.ages[streams] = 0
 
+    @abstractmethod
     def resets(self, streams: np.ndarray) -> np.ndarray:
         """Which states start anew before the next frame.
 
@@ -47,24 +71,59 @@ class KeepState:
             streams: Indices of the M streams that have a frame.
 
         Returns:
-            Booleans ``[M, replicas]``.
+            Booleans ``[M, R]``.
         """
-        return np.zeros((len(streams), self.replicas), bool)
 
-    def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
-        """Make one answer of the replicas', and count the frame.
+    def advance(self, streams: np.ndarray) -> np.ndarray:
+        """Count a frame of some streams; return what :meth:`resets` said before it."""
+        anew = self.resets(streams)
+        self.ages[streams] = np.where(anew, 0, self.ages[streams]) + 1
+        self.frames[streams] += 1
+        return anew
+
+    def speaker(self, streams: np.ndarray) -> np.ndarray:
+        """Index ``[M]`` of the state that answers for each stream: the oldest."""
+        return self.ages[streams].argmax(axis=1)
+
+    def observe(self, scores: np.ndarray, streams: np.ndarray) -> None:  # noqa: B027
+        """Take the answer; most policies ask nothing of it.
 
         Args:
-            scores: Probabilities ``[M, replicas, num_classes]``.
+            scores: Probabilities ``[M, num_classes]`` of the states that spoke.
             streams: As for :meth:`resets`.
-
-        Returns:
-            ``[M, num_classes]``.
         """
-        self.frames[streams] += 1
-        return scores[:, 0]
 
 
+POLICIES: dict[str, type[Policy]] = {}
+"""Policies by the name that configs and command lines give them."""
+
+
+def register_policy(name: str) -> Callable[[type[Policy]], type[Policy]]:
+    """Enter a policy into :data:`POLICIES`.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+
+    def register(kind: type[Policy]) -> type[Policy]:
+        if name in POLICIES:
+            raise ValueError(f"there is a policy {name!r} already: {POLICIES[name]}")
+        POLICIES[name] = kind
+        return kind
+
+    return register
+
+
+@register_policy("keep")
+class KeepState(Policy):
+    """Never touch the state: it lives as long as the stream."""
+
+    def resets(self, streams: np.ndarray) -> np.ndarray:
+        """None."""
+        return np.zeros((len(streams), self.replicas), bool)
+
+
+@register_policy("decay")
 class DecayState(KeepState):
     """Let the recurrent part of the state, and the mean over frames, fade.
 
@@ -72,6 +131,9 @@ class DecayState(KeepState):
         clip_len: Frames of a training clip.
         labels: Names of the classes.
         half_life: Frames after which half is left; ``clip_len`` if None.
+
+    Raises:
+        ValueError: ``half_life`` is not above 0.
     """
 
     def __init__(
@@ -84,7 +146,8 @@ class DecayState(KeepState):
         self.fade = self.average = 0.5 ** (1 / half_life)
 
 
-class StaggeredStates(KeepState):
+@register_policy("staggered")
+class StaggeredStates(Policy):
     """Two states, restarted in turn; the older one speaks.
 
     The speaking state has read between ``period / 2`` and ``period`` frames at all
@@ -96,6 +159,9 @@ class StaggeredStates(KeepState):
         labels: Names of the classes.
         period: Frames from a state's restart to its next; even, ``2 * clip_len``
             if None.
+
+    Raises:
+        ValueError: ``period`` is odd or below 2.
     """
 
     replicas = 2
@@ -109,26 +175,13 @@ class StaggeredStates(KeepState):
         if self.period < 2 or self.period % 2:
             raise ValueError(f"period must be an even number, got {self.period}")
 
-    def _ages(self, streams: np.ndarray) -> np.ndarray:
-        """Frames that each state has read since its restart, ``[M, 2]``."""
-        frames = self.frames[streams]
-        shifted = frames - self.period // 2
-        first = frames % self.period
-        second = np.where(shifted < 0, frames, shifted % self.period)
-        return np.stack([first, second], axis=1)
-
     def resets(self, streams: np.ndarray) -> np.ndarray:
-        """Those whose period is over."""
-        return self._ages(streams) == 0
-
-    def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
-        """Let the older state speak."""
-        older = self._ages(streams).argmax(axis=1)
-        super().read(scores, streams)
-        return scores[np.arange(len(streams)), older]
+        """The first state every period, the second half a period later."""
+        return self.frames[streams, None] % self.period == [0, self.period // 2]
 
 
-class ResetOnBackground(KeepState):
+@register_policy("reset_on_background")
+class ResetOnBackground(Policy):
     """Start anew whenever nothing has been going on for a while.
 
     Args:
@@ -172,27 +225,16 @@ class ResetOnBackground(KeepState):
 
     def resets(self, streams: np.ndarray) -> np.ndarray:
         """Those of streams that have been quiet for long enough."""
-        due = self.quiet[streams] >= self.patience
-        self.quiet[streams[due]] = 0
-        return due[:, None]
+        return self.quiet[streams, None] >= self.patience
 
-    def read(self, scores: np.ndarray, streams: np.ndarray) -> np.ndarray:
-        """Count quiet frames."""
-        answer = super().read(scores, streams)
-        quiet = answer[:, self.index] >= self.threshold
-        self.quiet[streams] = np.where(quiet, self.quiet[streams] + 1, 0)
-        return answer
+    def observe(self, scores: np.ndarray, streams: np.ndarray) -> None:
+        """Count quiet frames; a restart counts from the beginning."""
+        since = np.where(self.quiet[streams] >= self.patience, 0, self.quiet[streams])
+        quiet = scores[:, self.index] >= self.threshold
+        self.quiet[streams] = np.where(quiet, since + 1, 0)
 
 
-POLICIES: dict[str, type[KeepState]] = {
-    "keep": KeepState,
-    "decay": DecayState,
-    "staggered": StaggeredStates,
-    "reset_on_background": ResetOnBackground,
-}
-
-
-def build_policy(policy: str | dict, clip_len: int, labels: Sequence[str]) -> KeepState:
+def build_policy(policy: str | dict, clip_len: int, labels: Sequence[str]) -> Policy:
     """Make a policy.
 
     Args:

@@ -1,29 +1,37 @@
-"""From a camera's frame to the model's input, as the test pipeline does it."""
+"""What a test pipeline does to single frames, found in a config or done without it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from mmaction.registry import TRANSFORMS
-from mmengine import Config
-from mmengine.model import BaseDataPreprocessor
-from torch import Tensor
+
+from ..transforms.edge_methods import edge_extractor
 
 CHANNEL_ORDERS = ("bgr", "rgb")
+INTERPOLATIONS = {
+    "nearest": cv2.INTER_NEAREST,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+
+FrameFunction = Callable[[np.ndarray], np.ndarray]
 
 
-def find_test_pipeline(config: Config) -> list[dict]:
+def find_test_pipeline(config: Mapping[str, Any]) -> list[dict]:
     """The test pipeline of a config.
 
     Raises:
         ValueError: The config has none.
     """
-    if "test_pipeline" in config:
-        return list(config.test_pipeline)
-    pipeline = config.get("test_dataloader", {}).get("dataset", {}).get("pipeline")
+    pipeline = config.get("test_pipeline")
+    if pipeline is None:
+        dataset = (config.get("test_dataloader") or {}).get("dataset") or {}
+        pipeline = dataset.get("pipeline")
     if pipeline is None:
         raise ValueError(
             "the config has neither test_pipeline nor test_dataloader.dataset.pipeline:"
@@ -37,117 +45,43 @@ def find_clip_len(pipeline: Sequence[dict], default: int = 16) -> int:
     return next((step["clip_len"] for step in pipeline if "clip_len" in step), default)
 
 
-class FramePreprocessor:
-    """The part of a test pipeline that acts on single frames.
+def transform_names(steps: Sequence[dict]) -> list[str]:
+    """Class names of a pipeline's transforms, without a registry's scope."""
+    return [str(step["type"]).split(".")[-1] for step in steps]
 
-    Runs the pipeline's own transforms between the decoder and ``FormatShape``
-    (``Resize``, ``CenterCrop``, ``EdgeExtract``...), so that a frame of a stream
-    becomes what the same frame becomes in a clip.
 
-    Args:
-        pipeline: Configs of the test pipeline's transforms.
-
-    Attributes:
-        steps: Configs of those that act on frames.
+def frame_steps(pipeline: Sequence[dict]) -> list[dict]:
+    """The transforms that act on single frames: decoder to ``FormatShape``.
 
     Raises:
-        ValueError: The pipeline has no decoder or no ``FormatShape``, or its
-            transforms do not give one frame for one frame, the same every time.
+        ValueError: The pipeline has no decoder or no ``FormatShape``.
     """
-
-    def __init__(self, pipeline: Sequence[dict]) -> None:
-        names = [str(step["type"]).split(".")[-1] for step in pipeline]
-        decoders = [i for i, name in enumerate(names) if name.endswith("Decode")]
-        if not decoders or "FormatShape" not in names:
-            raise ValueError(
-                "streaming needs a test pipeline with a decoder and FormatShape, got "
-                f"{', '.join(names) or 'an empty one'}"
-            )
-        first, last = decoders[-1] + 1, names.index("FormatShape")
-        self.steps = [dict(step) for step in pipeline[first:last]]
-        self.transforms = [TRANSFORMS.build(step) for step in self.steps]
-        self._check_per_frame(names[first:last])
-
-    def __call__(self, frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
-        """Prepare one frame.
-
-        Args:
-            frame: ``H x W x 3`` uint8.
-            channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of ``frame``.
-
-        Returns:
-            What ``FormatShape`` would get: ``H x W x C`` uint8, RGB first.
-
-        Raises:
-            TypeError: The frame is not a uint8 array.
-            ValueError: It is not ``H x W x 3``, or the order is unknown.
-        """
-        if channel_order not in CHANNEL_ORDERS:
-            raise ValueError(
-                f"channel_order must be one of {CHANNEL_ORDERS}, got {channel_order!r}"
-            )
-        _check_frame(frame)
-        if channel_order == "bgr":
-            frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        frames = self._transform(frame)
-        return frames[0]
-
-    def _transform(self, frame: np.ndarray) -> Sequence[np.ndarray]:
-        shape = frame.shape[:2]
-        results = dict(
-            imgs=[frame],
-            img_shape=shape,
-            original_shape=shape,
-            modality="RGB",
-            clip_len=1,
-            num_clips=1,
-        )
-        for transform in self.transforms:
-            results = transform(results)
-        return results["imgs"]
-
-    def _check_per_frame(self, names: Sequence[str]) -> None:
-        noise = np.random.default_rng(0).integers(0, 256, (360, 480, 3), np.uint8)
-        runs = [self._transform(noise.copy()) for _ in range(8)]
-        alike = all(
-            len(frames) == 1 and np.array_equal(frames[0], runs[0][0])
-            for frames in runs
-        )
-        if not alike:
-            raise ValueError(
-                "streaming needs transforms that make one frame of one frame, the "
-                f"same every time; among {', '.join(names)} one crops several times, "
-                "masks or draws at random: use e.g. Resize, CenterCrop, EdgeExtract"
-            )
-
-
-def normalise(
-    preprocessor: BaseDataPreprocessor, pictures: Sequence[np.ndarray]
-) -> Tensor:
-    """Stack and normalise prepared frames with the model's own preprocessor.
-
-    Args:
-        preprocessor: The ``data_preprocessor`` of a recognizer, of format NCTHW.
-        pictures: N frames from :class:`FramePreprocessor`, ``H x W x C``.
-
-    Returns:
-        ``[N, C, H, W]`` on the preprocessor's device.
-
-    Raises:
-        ValueError: The frames differ in size.
-    """
-    sizes = {picture.shape for picture in pictures}
-    if len(sizes) > 1:
+    names = transform_names(pipeline)
+    decoders = [i for i, name in enumerate(names) if name.endswith("Decode")]
+    if not decoders or "FormatShape" not in names:
         raise ValueError(
-            f"the streams of a batch must have frames of one size, got {sorted(sizes)}:"
-            " end the pipeline's geometry with a CenterCrop"
+            "streaming needs a test pipeline with a decoder and FormatShape, got "
+            f"{', '.join(names) or 'an empty one'}"
         )
-    clips = [torch.from_numpy(x).permute(2, 0, 1)[None, :, None] for x in pictures]
-    data = preprocessor(dict(inputs=clips, data_samples=None))
-    return data["inputs"][:, 0, :, 0]
+    first, last = decoders[-1] + 1, names.index("FormatShape")
+    return [dict(step) for step in pipeline[first:last]]
 
 
-def _check_frame(frame: np.ndarray) -> None:
+def to_rgb(frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
+    """Check a raw frame and bring its channels into the model's order.
+
+    Args:
+        frame: ``H x W x 3`` uint8.
+        channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of ``frame``.
+
+    Raises:
+        TypeError: The frame is not a uint8 array.
+        ValueError: It is not ``H x W x 3``, or the order is unknown.
+    """
+    if channel_order not in CHANNEL_ORDERS:
+        raise ValueError(
+            f"channel_order must be one of {CHANNEL_ORDERS}, got {channel_order!r}"
+        )
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
         kind = getattr(frame, "dtype", type(frame).__name__)
         raise TypeError(f"a frame must be a NumPy array of uint8, got {kind}")
@@ -156,3 +90,101 @@ def _check_frame(frame: np.ndarray) -> None:
             f"a frame must be H x W x 3, got shape {frame.shape}: convert grey or "
             "RGBA frames first, e.g. cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)"
         )
+    if channel_order == "bgr":
+        frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    return frame
+
+
+class PlainPreprocessor:
+    """The common transforms of frames, in OpenCV and NumPy alone.
+
+    For places without MMAction2; there :class:`.pipeline.FramePreprocessor` runs the
+    pipeline's own transforms, and gives the same pixels.
+
+    Args:
+        steps: Configs of ``Resize``, ``CenterCrop`` and ``EdgeExtract``, as
+            :func:`frame_steps` finds them and exported models carry them.
+
+    Raises:
+        ValueError: Another transform, or a bad option.
+        TypeError: An unknown option.
+    """
+
+    def __init__(self, steps: Sequence[dict]) -> None:
+        self.steps = [dict(step) for step in steps]
+        self.functions = []
+        for step, name in zip(steps, transform_names(steps), strict=True):
+            if name not in PLAIN_TRANSFORMS:
+                raise ValueError(
+                    f"transform {name} needs MMAction2: without it there are "
+                    f"{', '.join(PLAIN_TRANSFORMS)}"
+                )
+            options = {key: value for key, value in step.items() if key != "type"}
+            self.functions.append(PLAIN_TRANSFORMS[name](**options))
+
+    def __call__(self, frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
+        """Prepare one frame; as :meth:`.pipeline.FramePreprocessor.__call__`."""
+        frame = to_rgb(frame, channel_order)
+        for function in self.functions:
+            frame = function(frame)
+        return frame
+
+
+def _resize(
+    scale: Sequence[int] | float,
+    keep_ratio: bool = True,
+    interpolation: str = "bilinear",
+) -> FrameFunction:
+    """MMAction2's ``Resize``: -1 leaves the long side free."""
+    method = INTERPOLATIONS[interpolation]
+
+    def size(width: int, height: int) -> tuple[int, int]:
+        if isinstance(scale, (int, float)):
+            factor = float(scale)
+        elif not keep_ratio:
+            return int(scale[0]), int(scale[1])
+        else:
+            short, long = sorted(scale)
+            short, long = (long, np.inf) if short == -1 else (short, long)
+            factor = min(long / max(width, height), short / min(width, height))
+        return int(width * factor + 0.5), int(height * factor + 0.5)
+
+    def resize(frame: np.ndarray) -> np.ndarray:
+        return cv2.resize(frame, size(*frame.shape[1::-1]), interpolation=method)
+
+    return resize
+
+
+def _centre_crop(crop_size: int | Sequence[int]) -> FrameFunction:
+    """MMAction2's ``CenterCrop``; a sequence is width and height."""
+    pair = [crop_size] * 2 if isinstance(crop_size, int) else crop_size
+    width, height = pair
+
+    def crop(frame: np.ndarray) -> np.ndarray:
+        top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
+        if top < 0 or left < 0:
+            raise ValueError(
+                f"cannot crop {width} x {height} out of a frame of "
+                f"{frame.shape[1]} x {frame.shape[0]}: put a Resize before"
+            )
+        return frame[top : top + height, left : left + width]
+
+    return crop
+
+
+def _add_edges(method: str = "canny_otsu", **options: float) -> FrameFunction:
+    """``EdgeExtract``: the edge map as a fourth channel."""
+    extract = edge_extractor(method, **options)
+
+    def add(frame: np.ndarray) -> np.ndarray:
+        edges = extract(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+        return np.dstack([frame, edges])
+
+    return add
+
+
+PLAIN_TRANSFORMS: dict[str, Callable[..., FrameFunction]] = {
+    "Resize": _resize,
+    "CenterCrop": _centre_crop,
+    "EdgeExtract": _add_edges,
+}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import time as clock
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from os import PathLike
 
 import numpy as np
 import torch
@@ -23,22 +25,15 @@ from ..models.state import (
     reset_streams,
     select_streams,
 )
-from .consensus import FrameConsensus
 from .events import EventDetector, GestureEvent
-from .labels import find_labels
-from .loop import read_sources
-from .policies import build_policy
-from .preprocess import (
-    FramePreprocessor,
-    find_clip_len,
-    find_test_pipeline,
-    normalise,
-)
+from .loop import Source, open_sources, read_together
+from .options import StreamOptions
+from .pipeline import FramePreprocessor, normalise
+from .policies import Policy
+from .preprocess import find_test_pipeline
+from .readout import Readout
 from .result import StreamResult
-from .sources import FrameSource
 
-DEFAULT_POLICY = "staggered"
-DEFAULT_SMOOTHING = 0.5
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -76,15 +71,15 @@ class StreamingRecognizer:
 
     def __init__(
         self,
-        config: str | Path | Config,
-        checkpoint: str | Path | None = None,
+        config: str | PathLike | Config,
+        checkpoint: str | PathLike | None = None,
         device: str | torch.device = "cpu",
         *,
         dtype: str = "float32",
         compiled: bool = False,
         num_streams: int = 1,
         channel_order: str = "bgr",
-        labels: str | Path | Sequence[str] | None = None,
+        labels: str | PathLike | Sequence[str] | None = None,
         fps: float | None = None,
         policy: str | dict | None = None,
         smoothing: float | None = None,
@@ -94,6 +89,15 @@ class StreamingRecognizer:
             raise ValueError(f"dtype={dtype!r} is unknown: choose one of {DTYPES}")
         if not isinstance(config, Config):
             config = Config.fromfile(config)
+        # What does not fit is said before weights are read.
+        self.options = StreamOptions.from_config(
+            config,
+            labels=labels,
+            fps=fps,
+            policy=policy,
+            smoothing=smoothing,
+            events=events,
+        )
         if checkpoint is None:
             warnings.warn(
                 "no checkpoint given: the scores of random weights mean nothing",
@@ -118,34 +122,30 @@ class StreamingRecognizer:
                     module.to(getattr(torch, dtype))
         step = self.model.backbone.step
         self.step = torch.compile(step, dynamic=False) if compiled else step
-        settings = config.get("streaming", {})
-
-        def setting(name: str, given: object, default: object) -> object:
-            return settings.get(name, default) if given is None else given
-
-        pipeline = find_test_pipeline(config)
-        self.preprocess = FramePreprocessor(pipeline)
+        self.preprocess = FramePreprocessor(find_test_pipeline(config))
         self.channel_order = channel_order
-        self.labels = find_labels(config, labels)
-        self.fps: float | None = setting("fps", fps, None)
-        self.smoothing = float(setting("smoothing", smoothing, DEFAULT_SMOOTHING))
-        if not 0 <= self.smoothing < 1:
-            raise ValueError(f"smoothing must lie in [0, 1), got {self.smoothing}")
-        self.policy = build_policy(
-            setting("policy", policy, DEFAULT_POLICY),
-            find_clip_len(pipeline),
-            self.labels,
-        )
         self.num_streams = num_streams
-        self.event_options = dict(setting("events", events, {}))
-        self._begin()
-
-    def _begin(self) -> None:
-        self.detectors = [
-            EventDetector(self.labels, stream=i, **self.event_options)
-            for i in range(self.num_streams)
-        ]
         self.reset()
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes."""
+        return list(self.options.labels)
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second that cameras and videos are thinned out to."""
+        return self.options.fps
+
+    @property
+    def policy(self) -> Policy:
+        """What becomes of the state."""
+        return self.readout.policy
+
+    @property
+    def detectors(self) -> list[EventDetector]:
+        """Of every stream."""
+        return self.readout.detectors
 
     def fork(self, channel_order: str | None = None) -> StreamingRecognizer:
         """Make a recognizer of the same model and settings with streams of its own.
@@ -158,8 +158,7 @@ class StreamingRecognizer:
         """
         other = copy.copy(self)
         other.channel_order = channel_order or self.channel_order
-        other.policy = copy.deepcopy(self.policy)
-        other._begin()
+        other.reset()
         return other
 
     def reset(self, streams: Sequence[int] | None = None) -> None:
@@ -171,23 +170,10 @@ class StreamingRecognizer:
         """
         if streams is None:
             self.state: LCRState | None = None
-            self.policy.begin(self.num_streams)
-            self._index = np.zeros(self.num_streams, np.int64)
-            self._smooth = np.zeros((self.num_streams, len(self.labels)))
-            averages = self.model.cls_head.consensus == "mean"
-            self._consensus = FrameConsensus(
-                self.policy.average if averages else 0.0,
-                self.num_streams,
-                self.policy.replicas,
-                len(self.labels),
-            )
-            streams = range(self.num_streams)
+            self.readout = Readout(self.options, self.num_streams)
+            return
         index = np.asarray(streams, np.int64)
-        self.policy.restart(index)
-        self._consensus.reset(index)
-        self._index[index] = 0
-        for i in index:
-            self.detectors[i].reset()
+        self.readout.reset(index)
         if self.state is not None and len(index):
             rows = self._rows(index)
             which = rows.new_zeros(num_streams(self.state), dtype=torch.bool)
@@ -246,17 +232,21 @@ class StreamingRecognizer:
             return results
         orders = channel_orders or [self.channel_order] * self.num_streams
         pictures = [self.preprocess(frames[i], orders[i]) for i in active]
-        scores = self._score(normalise(self.model.data_preprocessor, pictures), active)
-        self._smooth_in(scores, active)
+        inputs = normalise(self.model.data_preprocessor, pictures)
+        logits = self._step(inputs, active, self.readout.restarts(active))
+        now = None if times is None else [times[i] for i in active]
+        readings = self.readout.read(logits, active, now)
         latency = clock.perf_counter() - began
-        for i, picture in zip(active, pictures, strict=True):
-            time = None if times is None else times[i]
-            results[i] = self._result(int(i), time, frames[i], picture, latency)
+        for reading, picture in zip(readings, pictures, strict=True):
+            results[reading.stream] = StreamResult(
+                **vars(reading),
+                image=frames[reading.stream],
+                picture=picture,
+                latency=latency,
+            )
         return results
 
-    def run(
-        self, source: int | str | Path | FrameSource | Iterable[np.ndarray]
-    ) -> Iterator[StreamResult]:
+    def run(self, source: Source) -> Iterator[StreamResult]:
         """Read a source to its end.
 
         Starts anew, and closes the source when it ends or the generator is closed.
@@ -269,7 +259,7 @@ class StreamingRecognizer:
             yield from (result for result in results if result is not None)
 
     def run_many(
-        self, sources: Sequence[int | str | Path | FrameSource | Iterable[np.ndarray]]
+        self, sources: Sequence[Source]
     ) -> Iterator[list[StreamResult | None]]:
         """Read as many sources as there are streams, as one batch.
 
@@ -282,7 +272,25 @@ class StreamingRecognizer:
         Raises:
             ValueError: There are not as many sources as streams.
         """
-        return read_sources(self, sources)
+        if len(sources) != self.num_streams:
+            raise ValueError(
+                f"{len(sources)} sources for {self.num_streams} streams: set "
+                "num_streams"
+            )
+        self.reset()
+        with ExitStack() as stack:
+            opened = open_sources(sources, self.fps, self.channel_order)
+            for source in opened:
+                stack.callback(source.close)
+            orders = [source.channel_order for source in opened]
+            for frames in read_together(opened):
+                images = [None if frame is None else frame.image for frame in frames]
+                times = [None if frame is None else frame.time for frame in frames]
+                results = self.update_batch(images, times, orders)
+                yield [
+                    None if result is None else replace(result, dropped=source.dropped)
+                    for result, source in zip(results, opened, strict=True)
+                ]
 
     def finish(self) -> list[list[GestureEvent]]:
         """End the gestures that go on, as at the end of a video.
@@ -290,11 +298,15 @@ class StreamingRecognizer:
         Returns:
             Their events, one list a stream.
         """
-        return [detector.finish() for detector in self.detectors]
+        return self.readout.finish()
 
     @torch.inference_mode()
-    def _score(self, inputs: Tensor, active: np.ndarray) -> np.ndarray:
-        """Step the model; probabilities ``[M, num_classes]``."""
+    def _step(self, inputs: Tensor, active: np.ndarray, anew: np.ndarray) -> np.ndarray:
+        """Step the states of M streams, those in ``anew`` from their start.
+
+        Returns:
+            Logits ``[M, replicas, num_classes]``.
+        """
         replicas = self.policy.replicas
         backbone, head = self.model.backbone, self.model.cls_head
         if self.state is None:
@@ -303,9 +315,7 @@ class StreamingRecognizer:
         everyone = len(active) == self.num_streams
         rows = self._rows(active)
         state = self.state if everyone else select_streams(self.state, rows)
-        anew = self.policy.resets(active)
         if anew.any():
-            self._consensus.reset(active, anew)
             which = torch.from_numpy(anew.reshape(-1)).to(inputs.device)
             state = reset_streams(state, which)
         if self.policy.fade != 1:
@@ -316,43 +326,10 @@ class StreamingRecognizer:
         # A state keeps its dtypes, whatever the products came in.
         state = map_state(lambda new, old: new.to(old.dtype), after, state)
         self.state = state if everyone else put_streams(self.state, rows, state)
-        logits = head(feature).unflatten(0, (-1, replicas)).cpu().numpy()
-        return self.policy.read(self._consensus.add(logits, active), active)
+        return head(feature).unflatten(0, (-1, replicas)).cpu().numpy()
 
     def _rows(self, streams: np.ndarray) -> Tensor:
         replicas = self.policy.replicas
         rows = streams[:, None] * replicas + np.arange(replicas)
         device = next(self.model.parameters()).device
         return torch.from_numpy(rows.reshape(-1)).to(device)
-
-    def _smooth_in(self, scores: np.ndarray, active: np.ndarray) -> None:
-        past = np.where(self._index[active] > 0, self.smoothing, 0.0)[:, None]
-        self._smooth[active] = past * self._smooth[active] + (1 - past) * scores
-
-    def _result(
-        self,
-        i: int,
-        time: float | None,
-        image: np.ndarray,
-        picture: np.ndarray,
-        latency: float,
-    ) -> StreamResult:
-        index = int(self._index[i])
-        self._index[i] += 1
-        time = index / (self.fps or 1.0) if time is None else time
-        scores = self._smooth[i].copy()
-        best = int(scores.argmax())
-        events = self.detectors[i].update(scores, time)
-        return StreamResult(
-            index=index,
-            time=time,
-            scores=scores,
-            label=self.labels[best],
-            score=float(scores[best]),
-            events=tuple(events),
-            gesture=self.detectors[i].current,
-            image=image,
-            picture=picture,
-            latency=latency,
-            stream=i,
-        )

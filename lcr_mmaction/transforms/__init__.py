@@ -1,6 +1,7 @@
 """Pipeline transforms, registered in ``mmaction.registry.TRANSFORMS``."""
 
-from .edge_extract import EDGE_METHODS, EdgeExtract, edge_map
+from .edge_extract import EdgeExtract
+from .edge_methods import EDGE_METHODS, edge_map
 from .random_affine import RandomAffine
 from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop

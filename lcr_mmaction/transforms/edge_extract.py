@@ -2,133 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import partial
-
 import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from .edge_methods import check_rgb, edge_extractor
 from .frames import decoded_frames, of_file
-
-
-def canny_otsu(grey: np.ndarray, low_ratio: float = 0.5) -> np.ndarray:
-    """Canny with both thresholds taken from the frame itself.
-
-    Otsu's method gives one threshold: it becomes Canny's high threshold, on the
-    gradient's L1 norm. The paper does not say where the low one comes from;
-    ``low = low_ratio * high`` is our choice.
-
-    Args:
-        grey: ``H x W`` uint8.
-        low_ratio: Low threshold as a fraction of the high one, in (0, 1].
-    """
-    if not 0 < low_ratio <= 1:
-        raise ValueError(f"low_ratio must lie in (0, 1], got {low_ratio}.")
-    high, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return cv2.Canny(grey, low_ratio * high, high)
-
-
-def canny(grey: np.ndarray, low: float = 100.0, high: float = 200.0) -> np.ndarray:
-    """Canny with the same two thresholds for every frame.
-
-    Args:
-        grey: ``H x W`` uint8.
-        low: Gradient (L1 norm of the 3 x 3 Sobel responses) from which an edge
-            may continue.
-        high: Gradient from which an edge may start.
-    """
-    if not 0 <= low <= high:
-        raise ValueError(f"canny needs 0 <= low <= high, got {low} and {high}.")
-    return cv2.Canny(grey, low, high)
-
-
-def sobel(grey: np.ndarray) -> np.ndarray:
-    """L1 norm of the Sobel gradient; an upright black-white step gives 255."""
-    dx, dy = cv2.spatialGradient(grey)
-    # The 3 x 3 Sobel kernel sums to 4 on either side of a step.
-    return cv2.add(
-        cv2.convertScaleAbs(dx, alpha=0.25), cv2.convertScaleAbs(dy, alpha=0.25)
-    )
-
-
-def laplacian(grey: np.ndarray) -> np.ndarray:
-    """Size of the 4-neighbour Laplacian; a black-white step gives 255."""
-    return cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))
-
-
-def none(grey: np.ndarray) -> np.ndarray:
-    """No edges: zeros. The ablation that keeps the network's shape."""
-    return np.zeros_like(grey)
-
-
-EDGE_METHODS: dict[str, Callable[..., np.ndarray]] = {
-    method.__name__: method for method in (canny_otsu, canny, sobel, laplacian, none)
-}
-"""Extractors by name; each maps an ``H x W`` uint8 grey frame to one of edges."""
-
-
-def edge_map(
-    frame: np.ndarray, method: str = "canny_otsu", **options: float
-) -> np.ndarray:
-    """Return the edges of one frame.
-
-    Args:
-        frame: ``H x W x 3`` uint8, RGB.
-        method: A key of :data:`EDGE_METHODS`.
-        **options: That method's keyword arguments.
-
-    Returns:
-        ``H x W`` uint8 in 0..255; the Canny methods give 0 or 255.
-
-    Raises:
-        TypeError: The frame is not uint8, or the method has no such option.
-        ValueError: Unknown method, bad option value, or not three channels.
-    """
-    extractor = _extractor(method, options)
-    _check_rgb(frame)
-    return extractor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-
-
-def _extractor(method: str, options: dict) -> Callable[[np.ndarray], np.ndarray]:
-    if method not in EDGE_METHODS:
-        raise ValueError(
-            f"Unknown edge method {method!r}; choose one of {', '.join(EDGE_METHODS)}."
-        )
-    function = EDGE_METHODS[method]
-    known = list(inspect.signature(function).parameters)[1:]
-    for option in options:
-        if option not in known:
-            raise TypeError(
-                f"Edge method {method!r} has no option {option!r}; "
-                f"it takes {', '.join(known) or 'none'}."
-            )
-    return partial(function, **options)
-
-
-def _check_rgb(frame: np.ndarray, where: str = "") -> None:
-    expected = "EdgeExtract expects H x W x 3 RGB frames of dtype uint8"
-    if not isinstance(frame, np.ndarray):
-        raise TypeError(f"{expected}, got a {type(frame).__name__}{where}.")
-    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
-        raise ValueError(
-            f"{expected}, got a grey one of shape {frame.shape}{where}: repeat it "
-            "over three channels, e.g. decode with a colour (not grey) flag."
-        )
-    if frame.ndim == 3 and frame.shape[2] == 4:
-        raise ValueError(
-            f"{expected}, got four channels, shape {frame.shape}{where}: drop the "
-            "alpha channel of RGBA frames, and use EdgeExtract only once."
-        )
-    if frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f"{expected}, got shape {frame.shape}{where}.")
-    if frame.dtype != np.uint8:
-        raise TypeError(
-            f"{expected}, got {frame.dtype}{where}: put EdgeExtract before any "
-            "normalisation; the data preprocessor does that later."
-        )
 
 
 @TRANSFORMS.register_module()
@@ -159,7 +39,7 @@ class EdgeExtract(BaseTransform):
     def __init__(self, method: str = "canny_otsu", **options: float) -> None:
         self.method = method
         self.options = options
-        self._extract = _extractor(method, options)
+        self._extract = edge_extractor(method, **options)
         self._extract(np.zeros((8, 8), np.uint8))  # bad option values fail here
 
     def transform(self, results: dict) -> dict:
@@ -167,7 +47,7 @@ class EdgeExtract(BaseTransform):
         frames = decoded_frames(results, "EdgeExtract")
         where = of_file(results)
         for frame in frames:
-            _check_rgb(frame, where)
+            check_rgb(frame, where)
         sizes = {frame.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise ValueError(

@@ -23,8 +23,8 @@ from lcr_mmaction.models.state import state_tensors
 from lcr_mmaction.ops import bi_wkv_naive
 from lcr_mmaction.ops.traceable import traceable_bi_wkv
 from lcr_mmaction.streaming import StreamingRecognizer
-from lcr_mmaction.streaming.consensus import FrameConsensus
-from lcr_mmaction.streaming.preprocess import normalise
+from lcr_mmaction.streaming.pipeline import normalise
+from lcr_mmaction.streaming.running_mean import softmax
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -54,14 +54,13 @@ def test_graphs_equal_the_model(recognizer):
     frames = moving_square(6)
     expected = [recognizer.update(frame) for frame in frames]
     pictures = torch.from_numpy(np.stack([x.picture for x in expected]))
-    labels = len(recognizer.labels)
-    consensus = FrameConsensus(recognizer.policy.average, 1, 1, labels)
+    mean = recognizer.options.make_mean(1)
     step, clip = StepGraph(recognizer.model).eval(), ClipGraph(recognizer.model).eval()
     with traceable():
         state = list(step.initial.values())
         for t in range(6):
             logits, *state = step(pictures[t : t + 1], *state)
-            scores = consensus.add(logits[None].numpy(), np.array([0]))
+            scores = softmax(mean.add(logits[None].numpy(), np.array([0])))
             np.testing.assert_allclose(scores[0, 0], expected[t].scores, atol=1e-5)
         whole = clip(pictures[None])
     normalised = normalise(recognizer.model.data_preprocessor, list(pictures.numpy()))

@@ -2,22 +2,100 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+
 import numpy as np
 import pytest
 
-from lcr_mmaction.streaming.policies import POLICIES, build_policy
+from lcr_mmaction.streaming.policies import (
+    POLICIES,
+    Policy,
+    build_policy,
+    register_policy,
+)
 
 LABELS = ["Left", "Right", "No gesture"]
 STREAM = np.array([0])
+BOTH = np.array([0, 1])
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request) -> Policy:
+    """Each registered policy, with two streams."""
+    policy = build_policy(request.param, 4, LABELS)
+    policy.begin(2)
+    return policy
+
+
+def play(policy: Policy, answers: np.ndarray, streams: np.ndarray) -> list[tuple]:
+    """What a policy says frame by frame to answers ``[T, num_classes]``."""
+    said = []
+    for answer in answers:
+        anew = policy.advance(streams)
+        said.append((anew.tolist(), policy.speaker(streams).tolist()))
+        policy.observe(np.repeat(answer[None], len(streams), axis=0), streams)
+    return said
+
+
+@pytest.fixture
+def answers() -> np.ndarray:
+    """40 frames, loud and quiet by turns."""
+    loud = np.tile(np.repeat([1.0, 0.0], 5), 4)
+    return np.stack([0.9 * loud, np.full(40, 0.1), 0.9 * (1 - loud)], axis=1)
+
+
+def test_contract_of_shapes_and_ranges(policy, answers):
+    assert type(policy).__doc__ and not inspect.isabstract(policy)
+    assert 0 < policy.fade <= 1 and 0 <= policy.average <= 1
+    for anew, speaker in play(policy, answers, BOTH):
+        assert np.shape(anew) == (2, policy.replicas)
+        assert np.asarray(anew).dtype == bool
+        assert all(0 <= s < policy.replicas for s in speaker)
+    assert policy.ages.shape == (2, policy.replicas)
+
+
+def test_contract_resets_are_a_pure_question(policy, answers):
+    for row in answers:
+        first = policy.resets(BOTH)
+        assert np.array_equal(first, policy.resets(BOTH))
+        assert np.array_equal(first, policy.advance(BOTH))
+        policy.observe(np.stack([row, row]), BOTH)
+
+
+def test_contract_streams_do_not_see_each_other(policy, answers):
+    alone = copy.deepcopy(policy)
+    expected = play(alone, answers, STREAM)
+    said = []
+    for row, other in zip(answers, answers[::-1], strict=True):
+        anew = policy.advance(BOTH)
+        said.append(([anew[0].tolist()], [int(policy.speaker(BOTH)[0])]))
+        policy.observe(np.stack([row, other]), BOTH)
+    assert said == expected
+
+
+def test_contract_restart_is_a_new_beginning(policy, answers):
+    expected = play(copy.deepcopy(policy), answers, STREAM)
+    play(policy, answers[:17], BOTH)
+    policy.restart(STREAM)
+    assert play(policy, answers, STREAM) == expected
+
+
+def test_contract_ages_count_frames_since_a_reset(policy, answers):
+    ages = np.zeros((1, policy.replicas), int)
+    for row in answers:
+        ages = np.where(policy.advance(STREAM), 0, ages) + 1
+        assert np.array_equal(policy.ages[STREAM], ages)
+        policy.observe(row[None], STREAM)
 
 
 def ages_seen(policy, num_frames):
-    """Age of the state that spoke at each frame; its "scores" are its age."""
+    """Age of the state that spoke at each frame."""
     policy.begin(1)
-    ages, spoken = np.zeros((1, policy.replicas)), []
+    spoken = []
     for _ in range(num_frames):
-        ages = np.where(policy.resets(STREAM), 0, ages) + 1
-        spoken.append(policy.read(ages[..., None], STREAM)[0, 0])
+        policy.advance(STREAM)
+        spoken.append(int(policy.ages[0, policy.speaker(STREAM)[0]]))
     return spoken
 
 
@@ -47,23 +125,13 @@ def test_quiet_resets_one_stream():
         dict(name="reset_on_background", patience=2, threshold=0.6), 4, LABELS
     )
     policy.begin(2)
-    both = np.array([0, 1])
     loud, quiet = [0.9, 0.0, 0.1], [0.2, 0.1, 0.7]
     anew = []
-    for scores in ([loud, quiet], [loud, quiet], [quiet, loud]):
-        policy.read(np.array(scores)[:, None], both)
-        anew.append(policy.resets(both)[:, 0].tolist())
-    assert anew == [[False, False], [False, True], [False, False]]
-
-
-def test_restart_forgets_a_streams_age():
-    policy = build_policy(dict(name="staggered", period=4), 4, LABELS)
-    policy.begin(2)
-    both = np.array([0, 1])
-    for _ in range(3):
-        policy.read(np.zeros((2, 2, 3)), both)
-    policy.restart(np.array([0]))
-    assert policy.resets(both).tolist() == [[True, True], [False, False]]
+    for scores in ([loud, quiet], [loud, quiet], [quiet, loud], [quiet, quiet]):
+        anew.append(policy.advance(BOTH)[:, 0].tolist())
+        policy.observe(np.array(scores), BOTH)
+    assert anew == [[False] * 2, [False] * 2, [False, True], [False] * 2]
+    assert policy.resets(BOTH)[:, 0].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +153,27 @@ def test_bad_policies_are_named(policy, error, message):
         build_policy(policy, 4, LABELS)
 
 
-def test_every_policy_answers_with_one_row_a_stream():
-    for name in POLICIES:
-        policy = build_policy(name, 4, LABELS)
-        policy.begin(2)
-        scores = np.random.default_rng(0).random((2, policy.replicas, 3))
-        assert policy.read(scores, np.array([0, 1])).shape == (2, 3)
+OWN_POLICY = """
+from lcr_mmaction.streaming import Policy, register_policy
+
+@register_policy("every_three")
+class EveryThree(Policy):
+    def resets(self, streams):
+        return self.frames[streams, None] % 3 == 0
+"""
+
+
+def test_a_policy_of_ones_own_is_one_file(make_recognizer, tmp_path, monkeypatch):
+    """As CONTRIBUTING.md shows it."""
+    from stream_cases import moving_square
+
+    (tmp_path / "every_three.py").write_text(OWN_POLICY)
+    monkeypatch.syspath_prepend(tmp_path)
+    __import__("every_three")
+    try:
+        results = list(make_recognizer(policy="every_three").run(moving_square(7)))
+        assert [result.age for result in results] == [1, 2, 3, 1, 2, 3, 1]
+        with pytest.raises(ValueError, match="'every_three' already"):
+            register_policy("every_three")(POLICIES["keep"])
+    finally:
+        POLICIES.pop("every_three")

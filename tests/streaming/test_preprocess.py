@@ -11,11 +11,12 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from stream_cases import moving_square, write_video
 
+from lcr_mmaction.streaming.pipeline import FramePreprocessor, normalise
 from lcr_mmaction.streaming.preprocess import (
-    FramePreprocessor,
+    PlainPreprocessor,
     find_clip_len,
     find_test_pipeline,
-    normalise,
+    frame_steps,
 )
 
 NORMALISER = dict(
@@ -81,6 +82,38 @@ def test_frames_equal_the_pipelines_clip(video, geometry, order):
         picture = preprocess(frame, order)
         expected = clip[0, :, t].permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        *GEOMETRIES.values(),
+        [dict(type="mmaction.Resize", scale=(40, 30)), dict(type="EdgeExtract")],
+        [dict(type="Resize", scale=0.7), dict(type="CenterCrop", crop_size=(40, 30))],
+    ],
+)
+@pytest.mark.parametrize("shape", [(60, 100), (97, 71)])
+def test_opencv_alone_gives_the_same_pixels(geometry, shape):
+    pipeline = pipeline_with(*geometry)
+    frame = moving_square(1, *shape)[0]
+    for order in ("bgr", "rgb"):
+        expected = FramePreprocessor(pipeline)(frame, order)
+        picture = PlainPreprocessor(frame_steps(pipeline))(frame, order)
+        np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (dict(type="ThreeCrop", crop_size=4), ValueError, "ThreeCrop needs MMAction2"),
+        (dict(type="EdgeExtract", method="prewitt"), ValueError, "'prewitt'"),
+        (dict(type="EdgeExtract", high=3), TypeError, "'high'"),
+        (dict(type="Resize", scale=(4, 4), lazy=True), TypeError, "lazy"),
+    ],
+)
+def test_what_opencv_alone_cannot_do_is_named(step, error, message):
+    with pytest.raises(error, match=message):
+        PlainPreprocessor([step])
 
 
 def test_normalised_frames_equal_the_preprocessors_clip(video):

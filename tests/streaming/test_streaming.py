@@ -13,6 +13,7 @@ from stream_cases import moving_square, write_video
 
 from lcr_mmaction.models.state import state_bytes, state_tensors
 from lcr_mmaction.streaming import StreamingRecognizer
+from lcr_mmaction.streaming.running_mean import softmax
 
 LABELS = ["Left", "Right", "No gesture", "Doing other things"]
 
@@ -46,6 +47,38 @@ def test_last_scores_equal_mmaction2s_test(make, config_file, video, consensus, 
     np.testing.assert_allclose(results[7].scores, sample.pred_score, atol=1e-5)
     assert results[7].label == LABELS[int(sample.pred_score.argmax())]
     assert results[7].score == pytest.approx(float(sample.pred_score.max()), abs=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["keep", "decay", "staggered"])
+def test_a_result_explains_its_scores(make, policy):
+    """Scores follow from the logits of the state that spoke, back to its start."""
+    recognizer = make(policy=dict(name=policy))
+    results = list(recognizer.run(moving_square(24)))
+    factor = recognizer.readout.mean.factor
+    states: dict[int, list] = {}
+    for t, result in enumerate(results):
+        assert result.logits.shape == (4,)
+        states.setdefault(result.replica, []).append((t, result))
+        # Frames of this state that were reported: all since its start, or the later
+        # ones, where the other state spoke before.
+        mine = [r for at, r in states[result.replica] if at > t - result.age]
+        if len(mine) < result.age:
+            continue
+        weights = factor ** np.arange(result.age)[::-1]
+        mean = np.average([r.logits for r in mine], axis=0, weights=weights)
+        np.testing.assert_allclose(result.scores, softmax(mean), atol=1e-6)
+    assert {r.replica for r in results} == set(range(recognizer.policy.replicas))
+
+
+def test_the_speaking_state_equals_a_clip_of_its_age(make):
+    """Why a stream's score differs from a clip's: it is another clip's."""
+    frames = moving_square(30)
+    results = list(make(policy=dict(name="staggered", period=8)).run(frames))
+    for t in (3, 9, 14, 29):
+        age = results[t].age
+        clip = list(make(policy="staggered").run(frames[t + 1 - age : t + 1]))
+        np.testing.assert_allclose(results[t].scores, clip[-1].scores, atol=1e-6)
+        np.testing.assert_allclose(results[t].logits, clip[-1].logits, atol=1e-5)
 
 
 def test_kept_state_averages_over_about_a_clip(make):

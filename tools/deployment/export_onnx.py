@@ -10,6 +10,7 @@ Needs ``onnx``, ``onnxscript`` and ``onnxruntime``.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import sys
@@ -28,9 +29,8 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from lcr_mmaction.deployment.command_line import model_parser
 from lcr_mmaction.deployment.graphs import ClipGraph, StepGraph, traceable
-from lcr_mmaction.streaming import FramePreprocessor
-from lcr_mmaction.streaming.labels import find_labels
-from lcr_mmaction.streaming.preprocess import find_clip_len, find_test_pipeline
+from lcr_mmaction.streaming import FramePreprocessor, StreamOptions
+from lcr_mmaction.streaming.preprocess import find_test_pipeline
 
 
 def parse_args() -> argparse.Namespace:
@@ -178,20 +178,26 @@ def main() -> None:
     """Export, check and report."""
     args = parse_args()
     config = Config.fromfile(args.config)
+    options = StreamOptions.from_config(config, labels=args.labels)
     model = init_recognizer(config, args.checkpoint, device="cpu")
-    pipeline = find_test_pipeline(config)
-    preprocess, clip_len = FramePreprocessor(pipeline), find_clip_len(pipeline)
+    preprocess, clip_len = (
+        FramePreprocessor(find_test_pipeline(config)),
+        options.clip_len,
+    )
     count = max(args.frames, clip_len)
     frames = np.array([preprocess(x) for x in raw_frames(args.video, count)])
     size = frames.shape[1:3]
     step, clip = StepGraph(model, 1, size).eval(), ClipGraph(model).eval()
 
-    averages = model.cls_head.consensus == "mean"
+    kept = dataclasses.replace(options, policy="keep")
     metadata = {
-        # How much the running mean of the logits keeps from frame to frame.
-        "average": json.dumps(1 - 1 / clip_len if averages else 0.0),
-        "labels": json.dumps(find_labels(config, args.labels)),
-        "fps": json.dumps(config.get("streaming", {}).get("fps")),
+        # How logits become scores and events: StreamOptions.
+        "stream": json.dumps(options.as_dict()),
+        # For whoever keeps one state and no policy: what the running mean of the
+        # logits keeps from frame to frame.
+        "average": json.dumps(kept.make_mean(1).factor),
+        "labels": json.dumps(options.labels),
+        "fps": json.dumps(options.fps),
         "transforms": json.dumps(preprocess.steps),
     }
     args.out.mkdir(parents=True, exist_ok=True)

@@ -132,7 +132,7 @@ def main() -> None:
         )
         videos = [read_video(recognizer, *pair) for pair in paths]
         labels = recognizer.labels
-        options = {"smoothing": settings.smoothing, **settings.event_options}
+        options = {"smoothing": settings.options.smoothing, **settings.options.events}
         if args.tune:
             options = tune(videos, labels, args.tolerance)
         figures = score(videos, labels, options, args.tolerance).summary()

@@ -1,0 +1,116 @@
+"""From the logits of frames to scores and events, whatever computed the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .events import GestureEvent
+from .options import StreamOptions
+from .result import Reading
+from .running_mean import softmax
+
+
+class Readout:
+    """What happens to a frame's logits, for a batch of streams.
+
+    Read top to bottom in :meth:`read`: the mean over the state's frames, its softmax,
+    the answer of the state that speaks, smoothing, events. The model itself is the
+    business of whoever calls: before every frame :meth:`restarts` names the states to
+    start anew, and ``policy.fade`` tells how they fade.
+
+    Args:
+        options: Of the model and its stream.
+        num_streams: Streams S in the batch.
+    """
+
+    def __init__(self, options: StreamOptions, num_streams: int = 1) -> None:
+        self.options = options
+        self.num_streams = num_streams
+        self.policy = options.make_policy()
+        self.policy.begin(num_streams)
+        self.mean = options.make_mean(num_streams)
+        self.smoothing = options.make_smoothing(num_streams)
+        self.detectors = [options.make_detector(i) for i in range(num_streams)]
+
+    def reset(self, streams: np.ndarray) -> None:
+        """Forget the past of some streams (indices), an open gesture included."""
+        self.policy.restart(streams)
+        self.mean.reset(streams)
+        self.smoothing.reset(streams)
+        for i in streams:
+            self.detectors[i].reset()
+
+    def restarts(self, streams: np.ndarray) -> np.ndarray:
+        """Begin a frame of M streams.
+
+        Returns:
+            Booleans ``[M, replicas]``: states to start anew before the step.
+        """
+        anew = self.policy.advance(streams)
+        self.mean.reset(streams, anew)
+        return anew
+
+    def read(
+        self,
+        logits: np.ndarray,
+        streams: np.ndarray,
+        times: Sequence[float | None] | None = None,
+    ) -> list[Reading]:
+        """Take what the model says of the frame that :meth:`restarts` began.
+
+        Args:
+            logits: ``[M, replicas, K]``.
+            streams: Indices ``[M]``.
+            times: M times in seconds; where None, frames are counted at the options'
+                rate (one a second without).
+
+        Returns:
+            M readings.
+        """
+        every = np.arange(len(streams))
+        speaker = self.policy.speaker(streams)
+        answer = softmax(self.mean.add(logits, streams))[every, speaker]
+        self.policy.observe(answer, streams)
+        scores = self.smoothing.add(answer, streams)
+        return [
+            self._reading(
+                int(stream),
+                None if times is None else times[row],
+                logits[row, speaker[row]],
+                int(speaker[row]),
+                scores[row],
+            )
+            for row, stream in enumerate(streams)
+        ]
+
+    def finish(self) -> list[list[GestureEvent]]:
+        """End the gestures that go on; their events, one list a stream."""
+        return [detector.finish() for detector in self.detectors]
+
+    def _reading(
+        self,
+        stream: int,
+        time: float | None,
+        logits: np.ndarray,
+        replica: int,
+        scores: np.ndarray,
+    ) -> Reading:
+        index = int(self.policy.frames[stream]) - 1
+        time = index / (self.options.fps or 1.0) if time is None else time
+        best = int(scores.argmax())
+        events = self.detectors[stream].update(scores, time)
+        return Reading(
+            index=index,
+            time=time,
+            logits=logits,
+            age=int(self.policy.ages[stream, replica]),
+            replica=replica,
+            scores=scores,
+            label=self.options.labels[best],
+            score=float(scores[best]),
+            events=tuple(events),
+            gesture=self.detectors[stream].current,
+            stream=stream,
+        )
