@@ -11,16 +11,18 @@ a training log needs, as a narrower stand-in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 from mmengine.logging import HistoryBuffer
 
-try:
-    from numpy._core import multiarray
-except ImportError:  # NumPy 1
-    from numpy.core import multiarray
+# Where NumPy 2 has what NumPy 1 has in `numpy.core`.
+_multiarray: Any = import_module(
+    "numpy._core.multiarray" if find_spec("numpy._core") else "numpy.core.multiarray"
+)
 
 # bool, integers, floats and complex numbers: types whose bytes are only numbers.
 _NUMERIC = "?bhilqBHILQefdFD"
@@ -73,8 +75,8 @@ def allowed_globals() -> dict[str, Any]:
         "numpy.dtype": numeric_dtype,
     }
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        allowed[f"{module}._reconstruct"] = multiarray._reconstruct
-        allowed[f"{module}.scalar"] = multiarray.scalar
+        allowed[f"{module}._reconstruct"] = _multiarray._reconstruct
+        allowed[f"{module}.scalar"] = _multiarray.scalar
     # The classes of the dtypes themselves, whose state is restored after creation.
     for char in _NUMERIC:
         kind = type(np.dtype(char))

@@ -39,11 +39,11 @@ class _Shown:
     def __call__(self, results: dict) -> dict | None:
         if _RAW in results:
             results["imgs"] = results.pop(_RAW)
-        results = self.transform(results)
-        if results is not None and isinstance(results.get("imgs"), list):
-            results[_RAW] = results["imgs"]
-            results["imgs"] = [as_picture(frame) for frame in results["imgs"]]
-        return results
+        after = self.transform(results)
+        if after is not None and isinstance(after.get("imgs"), list):
+            after[_RAW] = after["imgs"]
+            after["imgs"] = [as_picture(frame) for frame in after["imgs"]]
+        return after
 
 
 def show_frames_as_pictures() -> None:

@@ -46,7 +46,7 @@ def safe_torch_load() -> Iterator[None]:
         with _replaced_torch_load():
             yield
         return
-    stand_ins = [(value, name) for name, value in allowed_globals().items()]
+    stand_ins: list[Any] = [(value, name) for name, value in allowed_globals().items()]
     with _switched(_FORCE_SAFE), torch.serialization.safe_globals(stand_ins):
         yield
 
@@ -99,7 +99,7 @@ def _replaced_torch_load() -> Iterator[None]:
             f, map_location, pickle_module=pickle_module, weights_only=False
         )
 
-    torch.load = load
+    torch.load = load  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -25,7 +25,10 @@ def stock_script(name: str) -> Path:
     Raises:
         FileNotFoundError: The installed MMAction2 carries no such script.
     """
-    package = Path(find_spec("mmaction").origin).parent
+    spec = find_spec("mmaction")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("MMAction2 is missing: pip install 'mmaction2==1.2.*'")
+    package = Path(spec.origin).parent
     # The wheel's place, and that of a source checkout installed in editable mode.
     places = [package / ".mim" / "tools" / name, package.parent / "tools" / name]
     for place in places:

@@ -18,7 +18,7 @@ class TokenGradCAM(GradCAM):
     def _register_hooks(self, layer_name: str) -> None:
         layer: nn.Module = self.model
         for name in layer_name.split("/"):
-            children = layer._modules
+            children = dict(layer.named_children())
             if name not in children:
                 raise ValueError(
                     f"--target-layer-name {layer_name}: {name!r} is no layer here, "
@@ -28,7 +28,7 @@ class TokenGradCAM(GradCAM):
         self.model.backbone.register_forward_pre_hook(self._note_grid)
         layer.register_forward_hook(self._keep)
 
-    def _note_grid(self, backbone: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _note_grid(self, backbone: Any, inputs: tuple[Tensor, ...]) -> None:
         """Note how many rows and columns of patches a frame has."""
         height, width = inputs[0].shape[-2:]
         self.grid = height // backbone.patch_size, width // backbone.patch_size
