@@ -69,6 +69,21 @@ def test_every_video_is_in_one_split_of_its_class(root):
     assert sorted(line[-1] for line in val) == ["0", "1", "2"]
 
 
+def test_a_group_is_in_one_split_only(root):
+    """Clip numbers stand for people: all clips of a number stay together."""
+    run = run_tool("build_lists", root, "--group", r"clip (\d)", "--val-ratio", 0.4)
+    assert run.returncode == 0, run.stderr
+    people = [
+        {line.split("clip ")[1][0] for line in read(root, name)}
+        for name in ("train_list", "val_list")
+    ]
+    assert not people[0] & people[1] and len(people[1]) == 2
+    assert len(read(root, "train_list")) == 9
+    for group, reason in ((r"(\d)x", "matches nothing"), (r"(cl)ip", "one group only")):
+        run = run_tool("build_lists", root, "--group", group)
+        assert run.returncode != 0 and reason in run.stderr
+
+
 def test_the_split_follows_the_seed_and_the_ratio(root):
     splits = []
     for seed in (0, 0, 1):

@@ -5,13 +5,16 @@ Usage::
     python tools/data/custom/build_lists.py data/custom
 
 reads ``data/custom/<class name>/<video>`` and writes ``train_list.txt``,
-``val_list.txt`` and ``label_map.txt`` into ``data/custom``.
+``val_list.txt`` and ``label_map.txt`` into ``data/custom``. If file names tell who is
+seen, keep every person in one list: ``--group '/([a-z]+)_'`` takes what the parentheses
+match in ``wave/anna_2.mp4``, here ``anna``.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -66,6 +69,41 @@ def split_clips(
     return train, val
 
 
+def split_groups(
+    clips: dict[str, list[str]], group: re.Pattern[str], val_ratio: float, seed: int
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Split by person (or scene): all clips of a group go to the same list.
+
+    Args:
+        clips: Paths of each class.
+        group: Its first group, in a clip's path, names the clip's group.
+        val_ratio: Share of the groups to validate on, at least one of them.
+        seed: Of the choice of groups.
+
+    Raises:
+        SystemExit: A path does not match, or there is only one group.
+    """
+    of_clip = {}
+    for path in sum(clips.values(), []):
+        match = group.search(path)
+        if match is None:
+            sys.exit(f"--group {group.pattern!r} matches nothing in {path!r}.")
+        of_clip[path] = match[1]
+    groups = sorted(set(of_clip.values()))
+    if len(groups) < 2:
+        sys.exit(f"--group finds one group only, {groups}: two are needed to split.")
+    order = random.Random(seed).sample(groups, len(groups))
+    held_out = set(
+        order[: min(max(1, round(val_ratio * len(groups))), len(groups) - 1)]
+    )
+    print(f"Validation: {', '.join(sorted(held_out))} of {len(groups)} groups")
+    train, val = {}, {}
+    for name, paths in clips.items():
+        val[name] = [path for path in paths if of_clip[path] in held_out]
+        train[name] = [path for path in paths if of_clip[path] not in held_out]
+    return train, val
+
+
 def write_list(path: Path, clips: dict[str, list[str]]) -> None:
     """Write ``<path> <label>`` lines; labels follow the order of the classes."""
     path.write_text(
@@ -82,6 +120,10 @@ def print_table(train: dict[str, list[str]], val: dict[str, list[str]]) -> None:
     print(f"{'label':>5} {'train':>6} {'val':>6}  class")
     for label, name in enumerate(train):
         note = "" if val[name] else "  <- only one clip: none left to validate"
+        if not val[name] and len(train[name]) > 1:
+            note = "  <- in none of the groups to validate"
+        if not train[name]:
+            note = "  <- none to train: only in the groups to validate"
         print(f"{label:>5} {len(train[name]):>6} {len(val[name]):>6}  {name}{note}")
 
 
@@ -93,7 +135,15 @@ def parse_args() -> argparse.Namespace:
         "--val-ratio", type=float, default=0.2, help="share to validate on (0.2)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the split (0)")
+    parser.add_argument(
+        "--group",
+        type=re.compile,
+        metavar="REGEX",
+        help="keep clips with the same first group of REGEX, e.g. a person, together",
+    )
     args = parser.parse_args()
+    if args.group and not args.group.groups:
+        parser.error(f"--group {args.group.pattern!r} has no parentheses")
     if not 0 < args.val_ratio < 1:
         parser.error(f"--val-ratio must lie between 0 and 1, got {args.val_ratio}")
     return args
@@ -103,7 +153,10 @@ def main() -> None:
     """Write the lists and say what to put into the config."""
     args = parse_args()
     clips = find_clips(args.root)
-    train, val = split_clips(clips, args.val_ratio, args.seed)
+    if args.group:
+        train, val = split_groups(clips, args.group, args.val_ratio, args.seed)
+    else:
+        train, val = split_clips(clips, args.val_ratio, args.seed)
     if not any(val.values()):
         sys.exit("Every class has a single clip: nothing is left to validate on.")
     write_list(args.root / "train_list.txt", train)
