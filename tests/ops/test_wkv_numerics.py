@@ -92,19 +92,6 @@ def test_every_pair_of_backends_agrees():
                 torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-5)
 
 
-def test_the_number_of_threads_changes_nothing(backend):
-    inputs, threads = make_inputs(3, 75, 2, 16, 16), torch.get_num_threads()
-    results = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            results.append(run(inputs, backend))
-    finally:
-        torch.set_num_threads(threads)
-    for x, y in zip(*results, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6)
-
-
 def test_float64(backend):
     inputs = make_inputs(2, 150, 2, 8, 12, "mixed", True, torch.float64)
     assert worst_error(inputs, backend) < 1e-13

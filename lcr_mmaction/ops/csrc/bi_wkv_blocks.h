@@ -129,9 +129,9 @@ struct Block {
     begin(work.gradient);
     for (int kind = 0; kind < 1 + work.gradient; ++kind)
       for (int side = 0; side < 2; ++side)
-        chunk.template add_state<false>(work.local + work.state_at(kind, side, item.index),
-                                        kind ? mem.r : mem.k, kind ? mem.dy : mem.v,
-                                        side ? Border::left() : Border::right());
+        chunk.make_state(work.local + work.state_at(kind, side, item.index),
+                         kind ? mem.r : mem.k, kind ? mem.dy : mem.v,
+                         side ? Border::left() : Border::right());
     const float* total = mem.total;
     float* out = work.passing + item.index * work.keys;
     team.elements(1, work.keys, [=](int, int j) { out[j] = total[j]; });

@@ -202,26 +202,14 @@ struct Chunk {
 
   // ---- states -------------------------------------------------------------------
 
-  // to = decay of the chunk * from + (a . factor)^T b: the state on the other side, which
-  // may take the place of the first. Without `from`, nothing enters. The factor's border
-  // is the side where the state leaves.
-  LCR_HD void pass_state(const Acc* from, Acc* to, const Op* a, const Op* b, Border leaves) {
-    if (!from) return add_state<false>(to, a, b, leaves);
-    const int ld = mem.value;
-    const Acc* total = mem.total;
-    team.elements(mem.key, ld, [=](int i, int j) {
-      to[i * ld + j] = from[i * ld + j] + total[i] * from[i * ld + j];
-    });
-    add_state<true>(to, a, b, leaves);
-  }
-
-  // The chunk's own share of that; with ADD, added to the state.
-  template <bool ADD>
-  LCR_HD void add_state(Acc* state, const Op* a, const Op* b, Border leaves) {
+  // state = (a . factor)^T b: what the chunk alone adds to a state that leaves it on the
+  // side of that border. A state that enters on the other side is added as it is, plus
+  // the chunk's decay less 1 (mem.total) times it.
+  LCR_HD void make_state(Acc* state, const Op* a, const Op* b, Border leaves) {
     const int ld = mem.value;
     scale(a, factor(leaves), mem.query);
     const Pair pair{mem.query, mem.key, b, ld, state, ld, mem.key, ld, tokens};
-    team.template products<true, false, ADD>(1, pair.m, pair.n, [=](int) { return pair; });
+    team.template products<true, false, false>(1, pair.m, pair.n, [=](int) { return pair; });
   }
 
   // ---- scores: r_t diag(decay) k_s for all pairs of the chunk ---------------------

@@ -1,12 +1,16 @@
 // The CPU kernel as PyTorch operators. Inputs have been checked by the Python side.
 #include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
 #include <tuple>
 
 #include "cpu_kernel.h"
@@ -57,6 +61,10 @@ Tensor prepared(const Tensor& x, at::ScalarType type) {
   return y.stride(-1) == 1 ? y : y.contiguous();
 }
 
+char* aligned(void* data) {
+  return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(data) + 63) / 64 * 64);
+}
+
 // Memory of the calling thread, kept from call to call: fresh pages would cost more
 // than the work of a short sequence.
 char* scratch(size_t bytes) {
@@ -75,6 +83,21 @@ char* scratch(size_t bytes) {
   }
   return memory.data;
 }
+
+// Runs `f` on that many of PyTorch's threads at once, or on fewer where PyTorch has fewer
+// to give. An iterator's loop is compiled into PyTorch itself and so always runs on its
+// threads. at::parallel_for does not: it is a header, sequential in whatever is compiled
+// without OpenMP, and OpenMP would bring a runtime and threads of its own.
+template <class F>
+void on_threads(int64_t threads, const F& f) {
+  if (threads <= 1) return f();
+  Tensor places = at::empty({threads}, at::kByte);
+  auto iterator = at::TensorIterator::nullary_op(places);
+  iterator.for_each([&](char**, const int64_t*, int64_t) { f(); }, 1);
+}
+
+// The threads that came to the latest call of this thread.
+thread_local int64_t threads_that_came = 0;
 
 struct Call {
   Tensor r, k, v, w, u;
@@ -95,11 +118,24 @@ struct Call {
     problem.u = u.data_ptr();
   }
 
-  void run(RunFunction f, bool gradient) const {
-    const size_t bytes = kernel().scratch(problem, gradient);
-    at::parallel_for(0, problem.batch * problem.heads, 1, [&](int64_t begin, int64_t end) {
-      f(problem, begin, end, scratch(bytes));
+  // Every thread gets equally many whole sequences; what is left is cut up for all.
+  void run(bool gradient) const {
+    const Sizes sizes = kernel().sizes(problem, gradient);
+    const int64_t sequences = problem.batch * problem.heads;
+    const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+    const int64_t cut = sizes.tasks[kShare] > 1 ? sequences % threads : 0;
+    const Tensor states = at::empty({int64_t(sizes.states) * cut + 64}, at::kByte);
+    CpuWork work{problem, gradient, sizes, sequences - cut, cut, aligned(states.data_ptr())};
+    std::mutex mutex;
+    std::set<std::thread::id> came;
+    on_threads(cut ? threads : std::min(threads, sequences), [&] {
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        came.insert(std::this_thread::get_id());
+      }
+      kernel().run(work, scratch(sizes.worker + sizes.states));
     });
+    threads_that_came = int64_t(came.size());
   }
 };
 
@@ -108,7 +144,7 @@ Tensor forward(const Tensor& r, const Tensor& k, const Tensor& v, const Tensor& 
   Call call(r, k, v, w, u);
   Tensor y = at::empty(v.sizes(), call.v.options());
   call.problem.y = view(y);
-  call.run(kernel().forward, false);
+  call.run(false);
   return y.to(v.scalar_type());
 }
 
@@ -116,22 +152,26 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(const Tensor& dy, co
                                                             const Tensor& k, const Tensor& v,
                                                             const Tensor& w, const Tensor& u) {
   Call call(r, k, v, w, u);
+  Problem& p = call.problem;
   const Tensor dy_ = prepared(dy, call.r.scalar_type());
   Tensor dr = at::empty(r.sizes(), call.r.options()), dk = at::empty_like(dr);
   Tensor dv = at::empty(v.sizes(), call.r.options());
-  Tensor du = at::empty({r.size(0), r.size(2), r.size(3)}, call.u.options());
-  const bool fixed = call.problem.static_decay;
-  Tensor dw = fixed ? at::empty_like(du) : at::empty(w.sizes(), call.u.options());
-  Problem& p = call.problem;
-  p.dy = view(dy_), p.dr = view(dr), p.dk = view(dk), p.dv = view(dv);
-  p.dw = fixed ? Tensor4{dw.data_ptr(), dw.stride(0), 0, dw.stride(1)} : view(dw);
-  p.du = du.data_ptr();
-  call.run(kernel().backward, true);
+  Tensor du = at::empty(u.sizes(), call.u.options());
+  Tensor dw = at::empty(w.sizes(), call.w.options());
+  const int64_t chunks = kernel().sizes(p, true).tasks[kShare];
+  const Tensor du_shares = at::empty({p.batch, p.heads, chunks, p.key}, call.u.options());
+  const Tensor dw_shares = p.static_decay ? at::empty_like(du_shares) : du_shares;
+  p.dy = view(dy_), p.dr = view(dr), p.dk = view(dk), p.dv = view(dv), p.dw = view(dw);
+  p.du_shares = du_shares.data_ptr(), p.dw_shares = dw_shares.data_ptr();
+  call.run(true);
+  kernel().add_shares(p, du_shares.data_ptr(), du.data_ptr());
+  if (p.static_decay) kernel().add_shares(p, dw_shares.data_ptr(), dw.data_ptr());
   return {dr.to(r.scalar_type()), dk.to(k.scalar_type()), dv.to(v.scalar_type()),
-          (fixed ? dw.sum(0) : dw).to(w.scalar_type()), du.sum(0).to(u.scalar_type())};
+          dw.to(w.scalar_type()), du.to(u.scalar_type())};
 }
 
 std::string instruction_set() { return kernel().name; }
+int64_t threads_of_last_call() { return threads_that_came; }
 
 }  // namespace
 
@@ -142,6 +182,7 @@ TORCH_LIBRARY_FRAGMENT(lcr, m) {
       "(Tensor, Tensor, Tensor, Tensor, Tensor)",
       backward);
   m.def("cpu_instruction_set() -> str", instruction_set);
+  m.def("cpu_threads_of_last_call() -> int", threads_of_last_call);
 }
 
 }  // namespace lcr

@@ -1,10 +1,13 @@
-// bi_wkv on one CPU core, for one (batch entry, head): a sweep from the right that
-// leaves the states entering every chunk, and one from the left that uses them.
+// bi_wkv on one CPU core: what every chunk adds to the states that leave it, the states
+// carried from chunk to chunk in both directions, and the chunks' results from them.
+// One thread does all three for a sequence, or several share out the chunks.
 //
 // LCR_ISA names the instruction set this file is being compiled for.
 #include "cpu_kernel.h"
 
 #include <algorithm>
+#include <optional>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -56,22 +59,48 @@ int chunk_tokens(int64_t tokens, int key, int value) {
   return int(tokens <= kLongest && tokens * (key + value) <= cut ? tokens : length);
 }
 
+// The states that enter the chunks of a sequence: those of the keys and values and, for
+// a gradient, the adjoints. First they hold what the neighbouring chunk alone adds.
+template <class T>
+struct States {
+  int64_t chunks, size;
+  T *totals;  // decay across every chunk, less 1
+  T *data;
+
+  static int64_t lay_out(const Problem& p, bool gradient, int key, int value, int64_t chunks,
+                         char* base, States* states) {
+    const int64_t size = int64_t(key) * value, totals = round_up(chunks * key, 64);
+    T* at = reinterpret_cast<T*>(base);
+    if (states) *states = {chunks, size, at, at + totals};
+    return (totals + (gradient ? 4 : 2) * chunks * size) * sizeof(T);
+  }
+  T* get(int which, int64_t c) { return data + (which * chunks + c) * size; }
+  // Nothing enters the first chunk from its left, nor the last from its right.
+  T* left(int64_t c) { return c ? get(0, c) : nullptr; }
+  T* right(int64_t c) { return c < chunks - 1 ? get(1, c) : nullptr; }
+  T* left_adjoint(int64_t c) { return c ? get(2, c) : nullptr; }
+  T* right_adjoint(int64_t c) { return c < chunks - 1 ? get(3, c) : nullptr; }
+};
+
+constexpr int64_t kCarryRows = 8;
+
 template <class T, class In>
 struct Worker {
   const Problem& problem;
-  int64_t batch, head, tokens, chunks;
+  bool gradient;
+  int64_t batch, head, tokens, chunks, carries;
   int size, key, value;  // tokens per chunk, padded head sizes
   CpuTeam<T> team;
   ChunkMemory<T, T> mem;
-  T *left_state, *left_adjoint, *right_states, *right_adjoints;
-  int64_t state_size;
+  States<T> states;
   Chunk<CpuTeam<T>> chunk;
 
-  static int64_t lay_out(const Problem& p, bool gradient, char* base, Worker* worker) {
+  static Sizes lay_out(const Problem& p, bool gradient, char* base, Worker* worker) {
     const int lanes = CpuTeam<T>::kLanes;
     const int size = chunk_tokens(p.tokens, p.key, p.value);
     const int key = round_up(p.key, lanes), value = round_up(p.value, lanes);
     const int64_t chunks = (p.tokens + size - 1) / size;
+    const int64_t carries = (gradient ? 4 : 2) * ((key + kCarryRows - 1) / kCarryRows);
     const int widest = round_up(key > value ? key : value, lanes);
     const int longest = widest > round_up(size, lanes) ? widest : round_up(size, lanes);
     int factors = 2;
@@ -86,25 +115,23 @@ struct Worker {
     T* carry = take(longest);
     T* transposed = take(int64_t(longest) * longest);
     T* step = take(int64_t(size) * key);
-    const int64_t state_size = int64_t(key) * value;
-    T* states = take(state_size * chunks * (gradient ? 2 : 1));
+    const int64_t bytes =
+        States<T>::lay_out(p, gradient, key, value, chunks, base + at,
+                           worker ? &worker->states : nullptr);
     if (worker) {
       worker->size = size, worker->key = key, worker->value = value;
-      worker->chunks = chunks, worker->tokens = p.tokens;
-      worker->state_size = state_size;
+      worker->chunks = chunks, worker->carries = carries, worker->tokens = p.tokens;
       worker->mem = mem;
       worker->team.carry = carry, worker->team.transposed = transposed;
       worker->team.step = step;
-      worker->left_state = states, worker->right_states = states + state_size;
-      states += state_size * chunks;
-      worker->left_adjoint = states, worker->right_adjoints = states + state_size;
     }
-    return at;
+    return {{1, chunks, carries, chunks}, size_t(at), size_t(bytes)};
   }
 
   // One head, for any of the batch: what depends on the head alone is made once.
-  Worker(const Problem& p, int64_t head_, bool gradient, char* scratch)
-      : problem(p), batch(0), head(head_), chunk(team, mem, p.static_decay, true) {
+  Worker(const Problem& p, int64_t head_, bool gradient_, char* scratch)
+      : problem(p), gradient(gradient_), batch(0), head(head_),
+        chunk(team, mem, p.static_decay, true) {
     lay_out(p, gradient, scratch, this);
     // Padding channels are never written again; zeros there stay out of every sum.
     for (T* x : {mem.r, mem.k, mem.w}) clear(x, size * key, p.key != key);
@@ -112,6 +139,9 @@ struct Worker {
     clear(mem.u, key, true);
     std::memcpy(mem.u, static_cast<const T*>(p.u) + head * p.key, p.key * sizeof(T));
     if (p.static_decay) load_row(mem.w, p.w, T(), 0, p.key);
+  }
+  void place_states(char* base) {
+    States<T>::lay_out(problem, gradient, key, value, chunks, base, &states);
   }
   static void clear(T* x, int64_t count, bool needed) {
     if (needed) std::memset(x, 0, count * sizeof(T));
@@ -142,7 +172,7 @@ struct Worker {
       store_row(from + i * ld, to, In(), c * size + i, channels);
   }
 
-  void begin(int64_t c, bool receptance, bool gradient) {
+  void begin(int64_t c, bool receptance) {
     if (!problem.static_decay)
       for (int i = 0; i < length(c); ++i)
         load_row(mem.w + i * key, problem.w, T(), c * size + i, problem.key);
@@ -159,112 +189,156 @@ struct Worker {
                        c * size * x.token;
     team.upcoming.add(rows, x.token * sizeof(From), length(c), channels * sizeof(From));
   }
-  // What has not been touched yet of chunk c of a batch entry will be needed next, by
-  // the sweep from the right or by that from the left.
-  void expect(int64_t b, int64_t c, bool from_right, bool gradient) {
+  // Chunk c of a batch entry comes next: what nobody has touched of it yet, before its
+  // share is taken (`first`) or its results are made (`last`).
+  void expect(int64_t b, int64_t c, bool first, bool last) {
     team.upcoming.clear();
-    if (b == problem.batch) return;
-    const bool inputs = from_right || chunks == 1;
-    if (inputs) {
+    if (b == problem.batch || c == chunks) return;
+    if (first) {
       expect_rows(problem.k, In(), b, c, problem.key);
       expect_rows(problem.v, In(), b, c, problem.value);
       if (!problem.static_decay) expect_rows(problem.w, T(), b, c, problem.key);
+      if (gradient) expect_rows(problem.dy, In(), b, c, problem.value);
     }
-    if (inputs ? gradient : !gradient) expect_rows(problem.r, In(), b, c, problem.key);
-    if (inputs && gradient) expect_rows(problem.dy, In(), b, c, problem.value);
-    if (from_right) return;
+    if (gradient ? first : last) expect_rows(problem.r, In(), b, c, problem.key);
+    if (!last) return;
     if (!gradient) return expect_rows(problem.y, In(), b, c, problem.value);
     expect_rows(problem.dr, In(), b, c, problem.key);
     expect_rows(problem.dk, In(), b, c, problem.key);
     expect_rows(problem.dv, In(), b, c, problem.value);
   }
 
-  // What enters chunk c from its right; nothing enters the last.
-  T* right_state(int64_t c) { return c < chunks - 1 ? right_states + c * state_size : nullptr; }
-  T* right_adjoint(int64_t c) {
-    return c < chunks - 1 ? right_adjoints + c * state_size : nullptr;
+  void share(int64_t c) {
+    begin(c, gradient);
+    std::memcpy(states.totals + c * key, mem.total, key * sizeof(T));
+    expect(batch, c + 1, true, false);
+    if (c) chunk.make_state(states.right(c - 1), mem.k, mem.v, Border::left());
+    if (c < chunks - 1) chunk.make_state(states.left(c + 1), mem.k, mem.v, Border::right());
+    if (!gradient) return;
+    if (c) chunk.make_state(states.right_adjoint(c - 1), mem.r, mem.dy, Border::left());
+    if (c < chunks - 1)
+      chunk.make_state(states.left_adjoint(c + 1), mem.r, mem.dy, Border::right());
   }
 
-  // Leaves in right_states (and right_adjoints) what enters each chunk from its right.
-  void sweep_from_right(bool gradient) {
-    for (int64_t c = chunks - 1; c > 0; --c) {
-      begin(c, gradient, gradient);
-      expect(batch, c - 1, true, gradient);
-      chunk.pass_state(right_state(c), right_state(c - 1), mem.k, mem.v, Border::left());
-      if (gradient)
-        chunk.pass_state(right_adjoint(c), right_adjoint(c - 1), mem.r, mem.dy, Border::left());
+  // Part of the states, on their way through all chunks: some rows of one kind of them.
+  void carry(int64_t part) {
+    const int64_t which = part % (gradient ? 4 : 2), row = part / (gradient ? 4 : 2) * kCarryRows;
+    const bool rightwards = which % 2 == 0;
+    const int64_t end = std::min<int64_t>(row + kCarryRows, key);
+    for (int64_t step = 1; step < chunks - 1; ++step) {
+      const int64_t c = rightwards ? step : chunks - 1 - step;
+      const T* from = states.get(which, c);
+      T* to = states.get(which, rightwards ? c + 1 : c - 1);
+      const T* total = states.totals + c * key;
+      for (int64_t i = row; i < end; ++i) {
+        const T* in = from + i * value;
+        T* out = to + i * value;
+#pragma GCC ivdep
+        for (int j = 0; j < value; ++j) out[j] += in[j] + total[i] * in[j];
+      }
     }
   }
 
-  void forward(int64_t batch_) {
-    batch = batch_;
-    sweep_from_right(false);
-    for (int64_t c = 0; c < chunks; ++c) {
-      begin(c, true, false);
-      c + 1 < chunks ? expect(batch, c + 1, false, false)
-                     : expect(batch + 1, chunks - 1, true, false);
-      const T *from_left = c ? left_state : nullptr, *from_right = right_state(c);
-      chunk.output(from_left, from_right);
-      store(mem.y, value, problem.y, c, problem.value);
-      if (from_right) chunk.pass_state(from_left, left_state, mem.k, mem.v, Border::right());
-    }
+  // Where chunk c leaves what it adds to a parameter's gradient.
+  T* shares_of(void* shares, int64_t c) {
+    return static_cast<T*>(shares) +
+           ((batch * problem.heads + head) * chunks + c) * problem.key;
   }
 
-  void backward(int64_t batch_) {
-    batch = batch_;
+  void finish(int64_t c) {
+    begin(c, true);
+    c + 1 < chunks ? expect(batch, c + 1, false, true) : expect(batch + 1, 0, true, chunks == 1);
+    if (!gradient) {
+      chunk.output(states.left(c), states.right(c));
+      return store(mem.y, value, problem.y, c, problem.value);
+    }
     clear(mem.du, key, true);
-    sweep_from_right(true);
-    T* static_dw = static_cast<T*>(problem.dw.data) + batch * problem.dw.batch +
-                   head * problem.dw.head;
+    chunk.gradients(states.left(c), states.right(c), states.left_adjoint(c),
+                    states.right_adjoint(c));
+    store(mem.dr, key, problem.dr, c, problem.key);
+    store(mem.dk, key, problem.dk, c, problem.key);
+    store(mem.dv, value, problem.dv, c, problem.value);
+    std::memcpy(shares_of(problem.du_shares, c), mem.du, problem.key * sizeof(T));
     if (problem.static_decay)
-      for (int j = 0; j < problem.key; ++j) static_dw[j] = 0;
-    for (int64_t c = 0; c < chunks; ++c) {
-      begin(c, true, true);
-      c + 1 < chunks ? expect(batch, c + 1, false, true)
-                     : expect(batch + 1, chunks - 1, true, true);
-      const T *state = c ? left_state : nullptr, *adjoint = c ? left_adjoint : nullptr;
-      chunk.gradients(state, right_state(c), adjoint, right_adjoint(c));
-      store(mem.dr, key, problem.dr, c, problem.key);
-      store(mem.dk, key, problem.dk, c, problem.key);
-      store(mem.dv, value, problem.dv, c, problem.value);
-      if (problem.static_decay)
-        for (int j = 0; j < problem.key; ++j) static_dw[j] += mem.dw[j];
-      else
-        for (int i = 0; i < length(c); ++i)
-          store_row(mem.dw + i * key, problem.dw, T(), c * size + i, problem.key);
-      if (c == chunks - 1) continue;
-      chunk.pass_state(state, left_state, mem.k, mem.v, Border::right());
-      chunk.pass_state(adjoint, left_adjoint, mem.r, mem.dy, Border::right());
+      std::memcpy(shares_of(problem.dw_shares, c), mem.dw, problem.key * sizeof(T));
+    else
+      for (int i = 0; i < length(c); ++i)
+        store_row(mem.dw + i * key, problem.dw, T(), c * size + i, problem.key);
+  }
+
+  void whole() {
+    if (chunks > 1) {
+      for (int64_t c = 0; c < chunks; ++c) share(c);
+      for (int64_t part = 0; part < carries; ++part) carry(part);
     }
-    T* du = static_cast<T*>(problem.du) + (batch * problem.heads + head) * problem.key;
-    std::memcpy(du, mem.du, problem.key * sizeof(T));
+    for (int64_t c = 0; c < chunks; ++c) finish(c);
   }
 };
 
-size_t scratch_bytes(const Problem& p, bool gradient) {
-  return p.type == Type::kDouble
-             ? Worker<double, double>::lay_out(p, gradient, nullptr, nullptr)
-             : Worker<float, float>::lay_out(p, gradient, nullptr, nullptr);
+// Every task of the step has been taken already, by threads that are at it: a moment.
+void wait_for(const CpuWork& work, int step) {
+  constexpr int kPatience = 200;
+  for (int tries = 0; work.done[step].load(std::memory_order_acquire) < work.tasks(step);)
+    if (++tries > kPatience) std::this_thread::yield();
 }
 
-template <bool GRADIENT, class T, class In>
-void run_as(const Problem& p, int64_t begin, int64_t end, char* scratch) {
-  while (begin < end) {
-    const int64_t head = begin / p.batch, last = std::min(end, (head + 1) * p.batch);
-    Worker<T, In> worker(p, head, GRADIENT, scratch);
-    for (; begin < last; ++begin)
-      GRADIENT ? worker.backward(begin % p.batch) : worker.forward(begin % p.batch);
+template <class T, class In>
+void run_as(CpuWork& work, char* scratch) {
+  const Problem& p = work.problem;
+  std::optional<Worker<T, In>> worker;
+  int64_t first = 0;  // task of the step
+  for (int step = kWhole; step < kSteps;) {
+    int64_t task = work.next.fetch_add(1, std::memory_order_relaxed);
+    while (step < kSteps && task >= first + work.tasks(step)) first += work.tasks(step++);
+    if (step == kSteps) return;
+    task -= first;
+    const int64_t number = task / work.sizes.tasks[step], part = task % work.sizes.tasks[step];
+    const int64_t sequence = (step ? work.whole : 0) + number, head = sequence / p.batch;
+    if (!worker || worker->head != head) worker.emplace(p, head, work.gradient, scratch);
+    worker->batch = sequence % p.batch;
+    if (step) worker->place_states(work.states + number * work.sizes.states);
+    if (step > kShare) wait_for(work, step - 1);
+    switch (step) {
+      case kWhole: worker->whole(); break;
+      case kShare: worker->share(part); break;
+      case kCarry: worker->carry(part); break;
+      case kFinish: worker->finish(part); break;
+    }
+    work.done[step].fetch_add(1, std::memory_order_release);
   }
 }
 
-template <bool GRADIENT>
-void run(const Problem& p, int64_t begin, int64_t end, char* scratch) {
+void run(CpuWork& work, char* scratch) {
   FlushDenormals flush;
-  switch (p.type) {
-    case Type::kFloat: return run_as<GRADIENT, float, float>(p, begin, end, scratch);
-    case Type::kDouble: return run_as<GRADIENT, double, double>(p, begin, end, scratch);
-    case Type::kBfloat16: return run_as<GRADIENT, float, Bfloat16>(p, begin, end, scratch);
+  switch (work.problem.type) {
+    case Type::kFloat: return run_as<float, float>(work, scratch);
+    case Type::kDouble: return run_as<double, double>(work, scratch);
+    case Type::kBfloat16: return run_as<float, Bfloat16>(work, scratch);
   }
+}
+
+Sizes sizes(const Problem& p, bool gradient) {
+  return p.type == Type::kDouble ? Worker<double, double>::lay_out(p, gradient, nullptr, nullptr)
+                                 : Worker<float, float>::lay_out(p, gradient, nullptr, nullptr);
+}
+
+template <class T>
+void add_shares_as(const Problem& p, const void* shares, void* out) {
+  const int64_t chunks = sizes(p, true).tasks[kShare];
+  const T* x = static_cast<const T*>(shares);
+  for (int64_t head = 0; head < p.heads; ++head)
+    for (int j = 0; j < p.key; ++j) {
+      double sum = 0;
+      for (int64_t b = 0; b < p.batch; ++b)
+        for (int64_t c = 0; c < chunks; ++c)
+          sum += x[((b * p.heads + head) * chunks + c) * p.key + j];
+      static_cast<T*>(out)[head * p.key + j] = T(sum);
+    }
+}
+
+void add_shares(const Problem& p, const void* shares, void* out) {
+  p.type == Type::kDouble ? add_shares_as<double>(p, shares, out)
+                          : add_shares_as<float>(p, shares, out);
 }
 
 bool supported() {
@@ -286,7 +360,6 @@ bool supported() {
 #define LCR_NAME(isa) LCR_NAME_(isa)
 
 extern const CpuKernel LCR_NAME(LCR_ISA);
-const CpuKernel LCR_NAME(LCR_ISA) = {LCR_STRING(LCR_ISA), supported, scratch_bytes, run<false>,
-                                     run<true>};
+const CpuKernel LCR_NAME(LCR_ISA) = {LCR_STRING(LCR_ISA), supported, sizes, run, add_shares};
 
 }  // namespace lcr
