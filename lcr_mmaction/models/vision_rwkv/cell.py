@@ -1,0 +1,30 @@
+"""The cell that grows a memory in an image model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..cells import LeakyCell, accumulate
+
+
+class GrowingCell(LeakyCell):
+    """The leaky cell beside the image model, with no part in it at first.
+
+    ``C_t = f_t * C_{t-1} + (1 - f_t) * A_t`` as in LeakyCell, but
+    ``H_t = A_t + g * C_t * sigmoid(A_t)``, the share g learned per channel from zero.
+
+    Args:
+        dim: Channels C.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.share = nn.Parameter(torch.zeros(dim))
+
+    def forward(
+        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take up frames; shapes as in PaperCell."""
+        memory = accumulate(take * gated, keep, memory)
+        return torch.addcmul(gated, self.share * memory, gated.sigmoid()), memory
