@@ -106,6 +106,8 @@ setup(
         mmcv_requirement(),
         "numpy>=1.24",
         "opencv-python>=4.7",
+        # Decodes videos; its pictures are made in one thread since 17.
+        "av>=17",
         "decord>=0.6.0",
         "tensorboard",
         # MMAction2 imports it without declaring it.
@@ -114,9 +116,8 @@ setup(
         "setuptools<82",
     ],
     extras_require={
-        # PyAV is the alternative decoder; moviepy 2 has no `moviepy.editor`, which
-        # MMAction2's visualizers import.
-        "tools": ["av", "moviepy<2"],
+        # moviepy 2 has no `moviepy.editor`, which MMAction2's visualizers import.
+        "tools": ["moviepy<2"],
         # tools/deployment/export_onnx.py and demo/onnx_stream.py.
         "onnx": ["onnx", "onnxscript", "onnxruntime"],
         # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
