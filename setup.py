@@ -87,13 +87,14 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["lcr_mmaction", "lcr_mmaction.*"]),
+    packages=find_packages(include=["lcr_mmaction*", "lcr_runtime*"]),
     package_data={
         "lcr_mmaction": [
             "ops/csrc/*",
             "checkpoints/*.pth",
             "py.typed",
-        ]
+        ],
+        "lcr_runtime": ["py.typed"],
     },
     python_requires=">=3.10",
     # Ranges, so that an installed torch is never replaced. requirements/lock.txt

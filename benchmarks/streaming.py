@@ -24,10 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lcr_mmaction.models.state import split_state, state_bytes
 from lcr_mmaction.streaming import POLICIES, StreamingRecognizer
-from lcr_mmaction.streaming.overlay import Overlay
 from lcr_mmaction.streaming.pipeline import normalise
-from lcr_mmaction.streaming.preprocess import find_clip_len, find_test_pipeline
 from lcr_mmaction.streaming.recognizer import DTYPES
+from lcr_runtime.overlay import Overlay
+from lcr_runtime.preprocess import find_clip_len, find_test_pipeline
 
 
 def parse_args() -> argparse.Namespace:

@@ -26,7 +26,7 @@ from mmengine.logging import MMLogger
 
 from lcr_mmaction.deployment.command_line import model_parser
 from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, open_source
-from lcr_mmaction.streaming.overlay import Overlay
+from lcr_runtime.overlay import Overlay
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lcr_mmaction.deployment.command_line import model_parser
 from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, StreamResult
-from lcr_mmaction.streaming.overlay import Overlay
+from lcr_runtime.overlay import Overlay
 
 DEFAULT_FPS = 10.0
 COLUMNS = ["gesture", "start (s)", "end (s)", "confidence"]

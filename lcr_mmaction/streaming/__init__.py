@@ -1,13 +1,14 @@
 """Using a trained LCR: streams, one frame at a time."""
 
-from .events import EventDetector, GestureEvent
-from .options import StreamOptions
+from lcr_runtime.events import EventDetector, GestureEvent
+from lcr_runtime.options import StreamOptions
+from lcr_runtime.policies import POLICIES, Policy, register_policy
+from lcr_runtime.readout import Readout
+from lcr_runtime.result import StreamResult
+from lcr_runtime.sources import open_source
+
 from .pipeline import FramePreprocessor
-from .policies import POLICIES, Policy, register_policy
-from .readout import Readout
 from .recognizer import StreamingRecognizer
-from .result import StreamResult
-from .sources import open_source
 
 __all__ = [
     "POLICIES",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .events import BACKGROUND, EventDetector, GestureEvent
-from .running_mean import Smoothing
+from lcr_runtime.events import BACKGROUND, EventDetector, GestureEvent
+from lcr_runtime.running_mean import Smoothing
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from .preprocess import frame_steps, to_rgb, transform_names
+from lcr_runtime.preprocess import frame_steps, to_rgb, transform_names
 
 
 class FramePreprocessor:

@@ -16,6 +16,14 @@ from mmaction.apis import init_recognizer
 from mmengine import Config
 from torch import Tensor, nn
 
+from lcr_runtime.events import EventDetector, GestureEvent
+from lcr_runtime.loop import Source, open_sources, read_together
+from lcr_runtime.options import StreamOptions
+from lcr_runtime.policies import Policy
+from lcr_runtime.preprocess import find_test_pipeline
+from lcr_runtime.readout import Readout
+from lcr_runtime.result import StreamResult
+
 from ..models.state import (
     LCRState,
     decay_streams,
@@ -25,14 +33,7 @@ from ..models.state import (
     reset_streams,
     select_streams,
 )
-from .events import EventDetector, GestureEvent
-from .loop import Source, open_sources, read_together
-from .options import StreamOptions
 from .pipeline import FramePreprocessor, normalise
-from .policies import Policy
-from .preprocess import find_test_pipeline
-from .readout import Readout
-from .result import StreamResult
 
 DTYPES = ("float32", "bfloat16", "float16")
 

@@ -1,7 +1,8 @@
 """Pipeline transforms, registered in ``mmaction.registry.TRANSFORMS``."""
 
+from lcr_runtime.edge_methods import EDGE_METHODS, edge_map
+
 from .edge_extract import EdgeExtract
-from .edge_methods import EDGE_METHODS, edge_map
 from .random_affine import RandomAffine
 from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop

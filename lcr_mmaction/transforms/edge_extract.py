@@ -7,7 +7,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from .edge_methods import check_rgb, edge_extractor
+from lcr_runtime.edge_methods import check_rgb, edge_extractor
+
 from .frames import decoded_frames, of_file
 
 

@@ -24,7 +24,7 @@ from lcr_mmaction.ops import bi_wkv_naive
 from lcr_mmaction.ops.traceable import traceable_bi_wkv
 from lcr_mmaction.streaming import StreamingRecognizer
 from lcr_mmaction.streaming.pipeline import normalise
-from lcr_mmaction.streaming.running_mean import softmax
+from lcr_runtime.running_mean import softmax
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")

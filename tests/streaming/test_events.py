@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from lcr_mmaction.streaming.events import EventDetector
+from lcr_runtime.events import EventDetector
 
 LABELS = ["Left", "Right", "No gesture"]
 

@@ -10,7 +10,7 @@ import pytest
 from stream_cases import Camera, moving_square, wait_until
 
 from lcr_mmaction.streaming import open_source
-from lcr_mmaction.streaming.live import LiveSource
+from lcr_runtime.live import LiveSource
 
 
 def camera(frames, pace=0.002):

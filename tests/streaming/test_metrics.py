@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from lcr_mmaction.streaming.events import GestureEvent
 from lcr_mmaction.streaming.metrics import (
     EventScores,
     TrueGesture,
@@ -17,6 +16,7 @@ from lcr_mmaction.streaming.metrics import (
     read_timeline,
     smooth,
 )
+from lcr_runtime.events import GestureEvent
 
 
 def event(label, detected, phase="start"):

@@ -8,7 +8,7 @@ import inspect
 import numpy as np
 import pytest
 
-from lcr_mmaction.streaming.policies import (
+from lcr_runtime.policies import (
     POLICIES,
     Policy,
     build_policy,

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from stream_cases import moving_square, write_video
 
 from lcr_mmaction.streaming.pipeline import FramePreprocessor, normalise
-from lcr_mmaction.streaming.preprocess import (
+from lcr_runtime.preprocess import (
     PlainPreprocessor,
     find_clip_len,
     find_test_pipeline,

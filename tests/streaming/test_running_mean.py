@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lcr_mmaction.streaming.running_mean import RunningMean, Smoothing, softmax
+from lcr_runtime.running_mean import RunningMean, Smoothing, softmax
 
 BOTH = np.array([0, 1])
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from stream_cases import Camera, moving_square, numbered, wait_until, write_video
 
-from lcr_mmaction.streaming.live import LiveSource
-from lcr_mmaction.streaming.sources import (
+from lcr_runtime.live import LiveSource
+from lcr_runtime.sources import (
     ArraySource,
     Thinner,
     VideoSource,

@@ -17,7 +17,7 @@ import pytest
 from stream_cases import moving_square, write_video
 
 from lcr_mmaction.streaming import StreamingRecognizer
-from lcr_mmaction.streaming.overlay import Overlay
+from lcr_runtime.overlay import Overlay
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "stream_demo.py"

@@ -13,7 +13,7 @@ from stream_cases import moving_square, write_video
 
 from lcr_mmaction.models.state import state_bytes, state_tensors
 from lcr_mmaction.streaming import StreamingRecognizer
-from lcr_mmaction.streaming.running_mean import softmax
+from lcr_runtime.running_mean import softmax
 
 LABELS = ["Left", "Right", "No gesture", "Doing other things"]
 

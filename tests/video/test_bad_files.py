@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from video_files import Kind, pictures, set_display_matrix, write
 
-from lcr_mmaction.video import DECODERS, VideoError, open_video
-from lcr_mmaction.video.limit import within
+from lcr_runtime.video import DECODERS, VideoError, open_video
+from lcr_runtime.video.limit import within
 
 
 def read_whole(path, decoder="pyav", **options):
@@ -194,9 +194,9 @@ def test_reading_needs_neither_torch_nor_mmaction():
     code = (
         "import sys, types\n"
         "import importlib.util as u\n"
-        f"path = {str(Path(sys.modules['lcr_mmaction.video'].__file__).parent)!r}\n"
+        f"path = {str(Path(sys.modules['lcr_runtime.video'].__file__).parent)!r}\n"
         "sys.modules['lcr_mmaction'] = types.ModuleType('lcr_mmaction')\n"
-        "spec = u.spec_from_file_location('lcr_mmaction.video', path + '/__init__.py',"
+        "spec = u.spec_from_file_location('lcr_runtime.video', path + '/__init__.py',"
         " submodule_search_locations=[path])\n"
         "module = u.module_from_spec(spec)\n"
         "sys.modules[spec.name] = module\n"

@@ -9,7 +9,7 @@ import pytest
 from av.codec.codec import UnknownCodecError
 from video_files import ORIENTATIONS, Kind, write
 
-from lcr_mmaction.video import DECODERS, VideoError, open_video
+from lcr_runtime.video import DECODERS, VideoError, open_video
 
 BT709, BT601 = 1, 5
 LIMITED, FULL = 1, 2

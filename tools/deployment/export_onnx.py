@@ -30,7 +30,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from lcr_mmaction.deployment.command_line import model_parser
 from lcr_mmaction.deployment.graphs import ClipGraph, StepGraph, traceable
 from lcr_mmaction.streaming import FramePreprocessor, StreamOptions
-from lcr_mmaction.streaming.preprocess import find_test_pipeline
+from lcr_runtime.preprocess import find_test_pipeline
 
 
 def parse_args() -> argparse.Namespace:

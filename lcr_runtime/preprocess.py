@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..transforms.edge_methods import edge_extractor
+from .edge_methods import edge_extractor
 
 CHANNEL_ORDERS = ("bgr", "rgb")
 INTERPOLATIONS = {

@@ -1,0 +1,25 @@
+"""Running a trained model on streams of frames, with neither PyTorch nor MMAction2.
+
+NumPy, OpenCV and an engine are all it needs. :mod:`lcr_mmaction` trains models, and
+shares this code; nothing here imports it.
+"""
+
+from .events import EventDetector, GestureEvent
+from .options import StreamOptions
+from .policies import POLICIES, Policy, register_policy
+from .readout import Readout
+from .result import Reading, StreamResult
+from .sources import open_source
+
+__all__ = [
+    "POLICIES",
+    "EventDetector",
+    "GestureEvent",
+    "Policy",
+    "Reading",
+    "Readout",
+    "StreamOptions",
+    "StreamResult",
+    "open_source",
+    "register_policy",
+]
