@@ -9,15 +9,17 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=20, ignore_last=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
-        type="CheckpointHook", interval=1, max_keep_ckpts=3, save_best="auto"
+        type="AtomicCheckpointHook", interval=1, max_keep_ckpts=3, save_best="auto"
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     sync_buffers=dict(type="SyncBuffersHook"),
 )
 
-# Refuse wrong labels and wrong checkpoints before any time is lost; average the
-# weights (EMA), and validate and save the average.
+# Refuse wrong labels and wrong checkpoints before any time is lost; let a resumed run
+# end as an uninterrupted one; average the weights (EMA), and validate and save the
+# average.
 custom_hooks = [
+    dict(type="ExactResumeHook"),
     dict(type="DataGuardHook"),
     dict(type="CheckpointGuardHook"),
     dict(type="EMAHook", ema_type="MomentumAnnealingEMA", momentum=0.002, gamma=100),

@@ -1,11 +1,15 @@
-"""Hooks that refuse a run on wrong data or a wrong checkpoint before it starts."""
+"""Hooks that refuse wrong runs before they start, and lose nothing of right ones."""
 
+from .atomic_checkpoint import AtomicCheckpointHook
 from .checkpoint_guard import CheckpointGuardHook, CheckpointMismatchError
 from .data_guard import DataGuardHook, LabelRangeError
+from .exact_resume import ExactResumeHook
 
 __all__ = [
+    "AtomicCheckpointHook",
     "CheckpointGuardHook",
     "CheckpointMismatchError",
     "DataGuardHook",
+    "ExactResumeHook",
     "LabelRangeError",
 ]
