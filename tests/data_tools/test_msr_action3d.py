@@ -16,9 +16,10 @@ from scipy.io import savemat
 FOLDER = Path(__file__).parents[2] / "tools" / "data" / "msr_action3d"
 
 
-def run_tool(*args: object) -> subprocess.CompletedProcess:
+def run_tool(*args: object, views: int = 0) -> subprocess.CompletedProcess:
+    command = [sys.executable, FOLDER / "convert.py", *args, "--views", views]
     return subprocess.run(
-        [sys.executable, str(FOLDER / "convert.py"), *map(str, args)],
+        [str(argument) for argument in command],
         capture_output=True,
         text=True,
         timeout=120,
@@ -58,6 +59,14 @@ def coding(monkeypatch):
 
 
 @pytest.fixture
+def viewpoint(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import viewpoint
+
+    return viewpoint
+
+
+@pytest.fixture
 def protocols(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import protocols
@@ -90,6 +99,40 @@ def test_lists_and_frames_are_what_the_dataset_reads(tmp_path):
     )
     assert len(dataset) == 4
     assert dataset[0]["imgs"][0].shape == (48, 48, 3)
+
+
+def test_views_are_trained_on_and_never_tested_on(tmp_path):
+    out = tmp_path / "out"
+    run = run_tool(
+        write_clips(tmp_path / "in", (1, 2)), "--out", out, "--size", 32, views=2
+    )
+    assert run.returncode == 0, run.stderr
+    assert (out / "a_train.txt").read_text().split("\n")[:3] == [
+        "a01_s01_e01 6 0",
+        "a20_s01_e01 6 19",
+        "a01_s01_e01_v1 6 0",
+    ]
+    assert (out / "a_test.txt").read_text() == "a01_s02_e01 6 0\na20_s02_e01 6 19\n"
+    assert len(list((out / "a01_s01_e01_v2").glob("*.png"))) == 6
+    recorded, turned = (
+        read_frame(out, f"a01_s01_e01{view}", 3) for view in ("", "_v1")
+    )
+    assert not np.array_equal(recorded, turned)
+
+
+def test_turning_moves_what_is_near_and_keeps_the_person(viewpoint):
+    depth = np.moveaxis(draw_clip(hand=60), 2, 0)
+    assert np.array_equal(viewpoint.turn(depth, 0, 0), depth)
+    turned = viewpoint.turn(depth, 20, 0)
+    # The body, a plane 50 wide, gets narrower; its middle stays.
+    body = np.nonzero(turned[0, 200])[0]
+    assert body.mean() == pytest.approx(154.5, abs=1)
+    assert body.max() - body.min() == pytest.approx(50 * np.cos(np.radians(20)), abs=3)
+    assert np.diff(body).max() == 1  # no holes
+    # The hand, 100 units nearer, moves to one side by 0.55 * 100 * sin(20 degrees).
+    hand = np.nonzero(turned[0, 66] * (turned[0, 66] < 450))[0].mean()
+    expected = 154.5 + (190.5 - 154.5) * np.cos(np.radians(20))
+    assert hand - expected == pytest.approx(-55 * np.sin(np.radians(20)), abs=2)
 
 
 def test_motion_coding_shows_where_the_hand_is_and_was(tmp_path):
