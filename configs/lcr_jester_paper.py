@@ -6,14 +6,13 @@ _base_ = ["lcr_jester.py"]
 model = dict(
     backbone=dict(
         arch="paper",
-        block="plain",
+        block="paper",
         cell="paper",
-        feedback=True,
         kv_source="edge",
         token_shift="q_shift",
         patch_embed="patch",
         readout="cls",
-        absolute_positions=False,
+        positions="rope",
         zero_init_edge=True,
     ),
     cls_head=dict(consensus="last"),

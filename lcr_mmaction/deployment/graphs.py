@@ -78,6 +78,7 @@ class StepGraph(ClipGraph):
         state = self.backbone.init_state(batch_size, size)
         # Tracing takes one tensor given twice for one input: clones are distinct.
         self.initial = {k: x.clone() for k, x in state_tensors(state).items()}
+        self.like = state
 
     @property
     def state_names(self) -> list[str]:
@@ -90,7 +91,8 @@ class StepGraph(ClipGraph):
         Returns:
             Logits ``[N, num_classes]``, then the state's tensors.
         """
-        before = state_from_tensors(dict(zip(self.state_names, state, strict=True)))
+        named = dict(zip(self.state_names, state, strict=True))
+        before = state_from_tensors(named, self.like)
         inputs = self.normalise(frame).permute(0, 3, 1, 2)
         feature, after = self.backbone.step(inputs, before)
         logits = self.head(feature)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
@@ -9,19 +11,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from .block import BLOCKS, BlockContext
+from .archs import ARCHS, find_arch
+from .block import BLOCKS, KEY_VALUE_SOURCES, BlockContext, LCRBlock
 from .cells import CELLS
 from .edge import GraphEdges
-from .gate import KEY_VALUE_SOURCES
 from .mixers import MIXERS
-from .patch_embed import PATCH_EMBEDS
+from .patch_embed import PATCH_EMBEDS, PatchConv
 from .positions import FourierPositions
 from .rope import RotaryEmbedding2D
-from .state import BlockState, LCRState
+from .state import LCRState, pytree
 from .token_grid import TokenGrid, find_tube_mask
 from .token_shift import TOKEN_SHIFTS
 
-READOUTS = ("cls", "mean", "cls+mean")
+READOUTS = ("cls", "mean")
+POSITIONS = ("fourier+rope", "rope", "none")
 CPU_TOKENS_AT_ONCE = 4096
 
 
@@ -33,43 +36,36 @@ class LCRBackbone(BaseModule):
     up to t only. Within a frame every token sees every other.
 
     Args:
-        arch: Name in :attr:`arch_zoo` or a dict with ``embed_dims``,
+        arch: Name in :data:`.archs.ARCHS` or a dict with ``embed_dims``,
             ``num_layers``, ``num_heads`` and ``mlp_ratio``.
         img_size: Side, or ``(height, width)``, that :meth:`init_state` assumes
             when it is given none. Clips may have any size that ``patch_size``
             divides.
         patch_size: Side of a patch in pixels.
-        block: ``'residual'`` or ``'plain'`` (the paper's reading).
+        block: ``'residual'``, ``'plain'`` (no path around the cell), ``'feedback'``
+            (the gate sees the previous hidden state) or ``'paper'`` (both).
         cell: ``'leaky'``, ``'bounded'``, ``'paper'`` or ``'none'`` (no recurrence).
-        feedback: Whether receptance and gate see the previous hidden state.
         kv_source: ``'edge'`` or ``'edge+frame'``.
         token_shift: ``'causal_conv'``, ``'q_shift'`` or ``'none'``.
-        mixer: ``'rwkv'``, ``'rwkv_dynamic'``, ``'attention'`` or ``'none'``.
-        patch_embed: ``'patch'``, ``'conv_stem'`` or ``'causal_stem'``.
-        readout: ``'cls'`` (class token), ``'mean'`` (mean over patches) or
-            ``'cls+mean'`` (their sum).
-        rope: Whether receptance and key carry rotary positions.
-        absolute_positions: Whether frame tokens carry their place in the frame.
+        mixer: ``'rwkv'``, ``'rwkv_dynamic'`` or ``'attention'``.
+        patch_embed: ``'patch'`` or ``'causal_stem'``.
+        positions: ``'fourier+rope'`` (frame tokens carry their place in the frame,
+            receptance and key rotary positions), ``'rope'`` or ``'none'``.
+        readout: ``'cls'`` (class token) or ``'mean'`` (mean over patches).
         zero_init_edge: Whether the embedded edge starts at zero (the paper's
             reading).
         edge_weight: Fixed factor of the embedded edge.
         drop_path_rate: Stochastic depth of the last block, growing linearly.
         with_cp: Recompute blocks in the backward pass to save memory.
-        frozen_stages: -1 freezes nothing, 0 the embeddings, n also the first n
-            blocks.
+        frozen_stages: -1 freezes nothing, 0 all that comes before the blocks
+            (embeddings, positions, class token), n also the first n blocks.
         init_cfg: MMEngine initialisation, e.g. a checkpoint.
 
     Raises:
         ValueError: An option or a size is not supported.
     """
 
-    arch_zoo: dict[str, dict[str, float]] = {
-        "nano": dict(embed_dims=96, num_layers=2, num_heads=3, mlp_ratio=2.5),
-        "paper": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=2.5),
-        "tiny": dict(embed_dims=192, num_layers=12, num_heads=3, mlp_ratio=13 / 6),
-        "small": dict(embed_dims=384, num_layers=12, num_heads=6, mlp_ratio=13 / 6),
-        "base": dict(embed_dims=768, num_layers=12, num_heads=12, mlp_ratio=13 / 6),
-    }
+    arch_zoo = ARCHS
 
     def __init__(
         self,
@@ -78,14 +74,12 @@ class LCRBackbone(BaseModule):
         patch_size: int = 16,
         block: str = "residual",
         cell: str = "leaky",
-        feedback: bool = False,
         kv_source: str = "edge+frame",
         token_shift: str = "causal_conv",
         mixer: str = "rwkv",
         patch_embed: str = "causal_stem",
+        positions: str = "fourier+rope",
         readout: str = "mean",
-        rope: bool = True,
-        absolute_positions: bool = True,
         zero_init_edge: bool = False,
         edge_weight: float = 1.0,
         drop_path_rate: float = 0.0,
@@ -101,13 +95,14 @@ class LCRBackbone(BaseModule):
             ("token_shift", token_shift, TOKEN_SHIFTS),
             ("mixer", mixer, MIXERS),
             ("patch_embed", patch_embed, PATCH_EMBEDS),
+            ("positions", positions, POSITIONS),
             ("readout", readout, READOUTS),
         ):
             if value not in known:
                 raise ValueError(
                     f"{name}={value!r} is unknown: choose one of {sorted(known)}"
                 )
-        settings = self._arch_settings(arch)
+        settings = find_arch(arch)
         dim, depth = settings["embed_dims"], settings["num_layers"]
         heads = settings["num_heads"]
         if not -1 <= frozen_stages <= depth:
@@ -126,13 +121,13 @@ class LCRBackbone(BaseModule):
 
         self.graph_edges = GraphEdges()
         self.frame_embed = PATCH_EMBEDS[patch_embed](3, dim, patch_size)
-        self.edge_embed = PATCH_EMBEDS["patch"](1, dim, patch_size)
+        self.edge_embed = PatchConv(1, dim, patch_size)
         if zero_init_edge:
-            nn.init.zeros_(self.edge_embed.project.weight)
-            nn.init.zeros_(self.edge_embed.project.bias)
-        self.rope = RotaryEmbedding2D(dim // heads) if rope else None
-        self.positions = FourierPositions(dim) if absolute_positions else None
-        if "cls" in readout:
+            for parameter in self.edge_embed.parameters():
+                nn.init.zeros_(parameter)
+        self.rope = RotaryEmbedding2D(dim // heads) if "rope" in positions else None
+        self.positions = FourierPositions(dim) if "fourier" in positions else None
+        if self.num_prefix:
             self.cls_token = nn.Parameter(torch.zeros(dim))
             self.cls_edge = nn.Parameter(torch.zeros(dim))
             nn.init.trunc_normal_(self.cls_token, std=0.02)
@@ -145,36 +140,16 @@ class LCRBackbone(BaseModule):
                 token_shift=token_shift,
                 mixer=mixer,
                 kv_source=kv_source,
-                feedback=feedback,
                 drop_path=drop_path_rate * i / max(depth - 1, 1),
             )
             for i in range(depth)
         )
         self._freeze_stages()
 
-    @classmethod
-    def _arch_settings(cls, arch: str | dict) -> dict:
-        if isinstance(arch, str):
-            if arch not in cls.arch_zoo:
-                raise ValueError(
-                    f"arch={arch!r} is unknown: choose one of {sorted(cls.arch_zoo)} "
-                    "or give a dict"
-                )
-            arch = cls.arch_zoo[arch]
-        missing = set(cls.arch_zoo["tiny"]) - set(arch)
-        if missing:
-            raise ValueError(f"arch lacks {sorted(missing)}: {arch}")
-        if arch["embed_dims"] % arch["num_heads"]:
-            raise ValueError(
-                f"embed_dims={arch['embed_dims']} is not divisible by "
-                f"num_heads={arch['num_heads']}"
-            )
-        return dict(arch)
-
     @property
     def num_prefix(self) -> int:
         """Class tokens before the patch tokens."""
-        return int("cls" in self.readout)
+        return int(self.readout == "cls")
 
     def forward(self, clips: Tensor) -> Tensor:
         """Read clips.
@@ -197,7 +172,7 @@ class LCRBackbone(BaseModule):
             clips = torch.where(torch.isneginf(clips), 0.0, clips)
         height, width = (side // self.patch_size for side in clips.shape[-2:])
         grid = TokenGrid(height, width, keep)
-        state = self._zero_state(clips.shape[0], clips.shape[-2:], grid)
+        state = self._zero_state(clips.shape[0], grid)
         features = []
         for part in clips.transpose(1, 2).split(self._frames_at_once(clips), dim=1):
             feature, state = self._run(part, state, grid)
@@ -242,7 +217,7 @@ class LCRBackbone(BaseModule):
         size = self.img_size if img_size is None else img_size
         self._check(torch.Size((batch_size, 4, *size)), 4, "[N, C, H, W]")
         height, width = (side // self.patch_size for side in size)
-        return self._zero_state(batch_size, size, TokenGrid(height, width))
+        return self._zero_state(batch_size, TokenGrid(height, width))
 
     def step(self, frame: Tensor, state: LCRState) -> tuple[Tensor, LCRState]:
         """Read one frame of a stream.
@@ -262,13 +237,13 @@ class LCRBackbone(BaseModule):
         height, width = (side // self.patch_size for side in frame.shape[-2:])
         grid = TokenGrid(height, width)
         wanted = (frame.shape[0], self.num_prefix + height * width)
-        expected = tuple(state.blocks[0].hidden.shape[:2])
-        if wanted != expected:
-            raise ValueError(
-                f"frame {tuple(frame.shape)} does not fit a state for (N, tokens) = "
-                f"{expected}: call init_state({frame.shape[0]}, "
-                f"{tuple(frame.shape[-2:])})"
-            )
+        for kept in pytree.tree_leaves([block.memory for block in state.blocks]):
+            if kept.shape[:2] != wanted:
+                raise ValueError(
+                    f"frame {tuple(frame.shape)} does not fit a state for (N, tokens) "
+                    f"= {tuple(kept.shape[:2])}: call init_state({frame.shape[0]}, "
+                    f"{tuple(frame.shape[-2:])})"
+                )
         features, state = self._run(frame.unsqueeze(1), state, grid)
         return features[:, 0], state
 
@@ -305,23 +280,22 @@ class LCRBackbone(BaseModule):
 
     def _read(self, tokens: Tensor) -> Tensor:
         """Summarise ``[N, T, L, C]`` as ``[N, T, C]``."""
-        if self.readout == "mean":
-            return tokens.mean(dim=2)
-        if self.readout == "cls":
-            return tokens[:, :, 0]
-        return tokens[:, :, 0] + tokens[:, :, 1:].mean(dim=2)
+        return tokens.mean(dim=2) if self.readout == "mean" else tokens[:, :, 0]
 
-    def _zero_state(
-        self, batch_size: int, size: tuple[int, int], grid: TokenGrid
-    ) -> LCRState:
+    def _zero_state(self, batch_size: int, grid: TokenGrid) -> LCRState:
         patches = grid.height * grid.width if grid.keep is None else grid.keep.shape[1]
-        # Not a weight of products, which may be in half precision.
-        zeros = self.blocks[0].norm.weight.new_zeros(
+        # Weights of products may be in half precision; this buffer is not.
+        zeros = self.graph_edges.kernel.new_zeros(
             batch_size, self.num_prefix + patches, self.embed_dims
         )
-        block = BlockState(zeros, zeros, zeros[:, self.num_prefix :])
-        maps = self.frame_embed.blank(batch_size, size)
-        return LCRState(maps, (block,) * len(self.blocks))
+        size = (grid.height * self.patch_size, grid.width * self.patch_size)
+        return LCRState(
+            self.frame_embed.init_state(batch_size, size),
+            tuple(
+                cast(LCRBlock, block).init_state(zeros, self.num_prefix)
+                for block in self.blocks
+            ),
+        )
 
     def _check(self, shape: torch.Size, dims: int, layout: str) -> None:
         if len(shape) != dims:
@@ -339,15 +313,15 @@ class LCRBackbone(BaseModule):
             )
 
     def _freeze_stages(self) -> None:
-        frozen: list[nn.Module] = []
-        if self.frozen_stages >= 0:
-            frozen = [self.frame_embed, self.edge_embed]
-            frozen += self.blocks[: self.frozen_stages]
-        for module in frozen:
-            module.requires_grad_(False)
-            for child in module.modules():
-                if isinstance(child, _BatchNorm):
-                    child.eval()
+        if self.frozen_stages < 0:
+            return
+        trained = nn.ModuleList(self.blocks[self.frozen_stages :])
+        frozen = set(self.parameters()) - set(trained.parameters())
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        for module in set(self.modules()) - set(trained.modules()):
+            if isinstance(module, _BatchNorm):
+                module.eval()
 
     def train(self, mode: bool = True) -> LCRBackbone:
         """Set the mode; frozen parts keep their statistics."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from .cells import CELLS
 from .channel_mix import ChannelMix
-from .gate import CrossRWKVGate, GateInputs
+from .gate import CrossRWKVGate
 from .rope import Rotation
-from .state import BlockState
+from .state import BlockState, Tree
 from .token_grid import TokenGrid
 from .token_shift import TOKEN_SHIFTS
+
+KEY_VALUE_SOURCES = ("edge", "edge+frame")
 
 
 class BlockContext(NamedTuple):
@@ -30,32 +33,18 @@ class BlockContext(NamedTuple):
     num_prefix: int
 
 
-class DropPath(nn.Module):
-    """Stochastic depth (arXiv 1603.09382): drop a branch for a whole clip.
-
-    Args:
-        rate: Probability of dropping.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop or rescale ``x``, ``[N, ...]``."""
-        if not self.training or self.rate == 0:
-            return x
-        keep = 1 - self.rate
-        mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1)).bernoulli_(keep)
-        return x * (mask / keep)
-
-
 class LCRBlock(nn.Module):
     """LCR block with residual paths across blocks, pre-norm as in Vision-RWKV.
 
-    ``x + H(gate, cell)``, then ``x + channel_mix(norm(x))``. All frames go through
-    every layer together; only the sum over time inside the cell takes them in
-    turn, and with ``feedback`` the gate too. A stream is a clip of one frame.
+    ::
+
+        q       = shift(norm(x))
+        H, C    = cell(gate(q, e + q), e)
+        x'      = x + H
+        out     = x' + channel_mix(norm(x'))
+
+    All frames go through every layer together; only the sum over time inside the cell
+    takes them in turn. A stream is a clip of one frame.
 
     Args:
         dim: Channels C.
@@ -64,10 +53,12 @@ class LCRBlock(nn.Module):
         cell: Name in :data:`CELLS`.
         token_shift: Name in :data:`TOKEN_SHIFTS`.
         mixer: Name in :data:`MIXERS`.
-        kv_source: Name in :data:`KEY_VALUE_SOURCES`.
-        feedback: Whether the gate sees H_{t-1}.
-        drop_path: Rate of stochastic depth.
+        kv_source: ``'edge'`` or ``'edge+frame'``: whether keys and values see the
+            frame too.
+        drop_path: Rate of stochastic depth, for whole clips.
     """
+
+    residual = True
 
     def __init__(
         self,
@@ -78,26 +69,35 @@ class LCRBlock(nn.Module):
         token_shift: str,
         mixer: str,
         kv_source: str,
-        feedback: bool,
         drop_path: float,
     ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
         self.shift = TOKEN_SHIFTS[token_shift](dim)
-        self.gate = CrossRWKVGate(dim, num_heads, mixer, kv_source)
+        self.gate = CrossRWKVGate(dim, num_heads, mixer)
         self.cell = CELLS[cell](dim)
         self.channel_norm = nn.LayerNorm(dim)
         self.channel_mix = ChannelMix(dim, mlp_ratio)
         self.drop_path = DropPath(drop_path)
-        self.feedback = feedback and self.cell.recurrent
+        self.frame_answers = kv_source == "edge+frame"
+
+    def init_state(self, zeros: Tensor, num_prefix: int) -> BlockState:
+        """State before the first frame.
+
+        Args:
+            zeros: Zeros ``[N, L, C]``.
+            num_prefix: How many of the L tokens are class tokens.
+        """
+        shifted = self.shift.init_state(zeros[:, num_prefix:])
+        return BlockState(self.cell.init_state(zeros), shifted)
 
     def forward(
-        self, frames: Tensor, edges: Tensor, state: BlockState, context: BlockContext
+        self, tokens: Tensor, edges: Tensor, state: BlockState, context: BlockContext
     ) -> tuple[Tensor, Tensor, BlockState]:
         """Run the block over a clip (or over one frame, T = 1).
 
         Args:
-            frames: Tokens of the block below, ``[N, T, L, C]``.
+            tokens: Those of the block below, ``[N, T, L, C]``.
             edges: Edge tokens, ``[N, T, L, C]``.
             state: State before the first frame.
             context: Shared by all blocks.
@@ -106,76 +106,99 @@ class LCRBlock(nn.Module):
             Tokens ``[N, T, L, C]``, memory C of every frame ``[N, T, L, C]`` and
             the state after the last frame.
         """
-        shifted, last = self._shift(self.norm(frames), state.shifted, context)
-        inputs = self.gate.prepare(shifted, edges, context.rotation)
-        gates = self.cell.gates(edges)
-        recur = self._recur_by_frame if self.feedback else self.recur
-        hidden, memory = recur(inputs, gates, state, context.rotation)
-        after = BlockState(hidden[:, -1], memory[:, -1], last)
-        return self._combine(frames, hidden), memory, after
+        query, shifted = self._shift(self.norm(tokens), state.shifted, context)
+        source = edges + query if self.frame_answers else edges
+        hidden, memory, kept = self.recur(
+            query, source, edges, state.memory, context.rotation
+        )
+        tokens = tokens + self.drop_path(hidden) if self.residual else hidden
+        tokens = tokens + self.drop_path(self.channel_mix(self.channel_norm(tokens)))
+        return tokens, memory, BlockState(kept, shifted)
 
     def recur(
         self,
-        inputs: GateInputs,
-        gates: tuple[Tensor, Tensor],
-        state: BlockState,
+        query: Tensor,
+        source: Tensor,
+        edges: Tensor,
+        state: Tree,
         rotation: Rotation | None,
-    ) -> tuple[Tensor, Tensor]:
-        """The recurrence: from all that the state has no part in to H and C.
+    ) -> tuple[Tensor, Tensor, Tree]:
+        """From gate to cell, all frames at once: the gate waits for no state.
 
         Args:
-            inputs: Projections for the gate; of one frame, if it has feedback.
-            gates: ``keep`` and ``take`` of the cell, ``[N, T, L, C]``.
-            state: State before the first frame.
+            query: What receptance and gate are projected from, ``[N, T, L, C]``.
+            source: What key and value are projected from, ``[N, T, L, C]``.
+            edges: Edge tokens, ``[N, T, L, C]``.
+            state: ``memory`` of the block's state before the first frame.
             rotation: Rotary positions, or None.
 
         Returns:
-            H and C of every frame, ``[N, T, L, C]`` each.
+            H and C of every frame, ``[N, T, L, C]`` each, and ``memory`` after them.
         """
-        hidden = state.hidden if self.feedback else None
-        gated = self.gate(inputs, hidden, rotation)
-        return self.cell(gated, *gates, state.memory)
-
-    def _recur_by_frame(
-        self,
-        inputs: GateInputs,
-        gates: tuple[Tensor, Tensor],
-        state: BlockState,
-        rotation: Rotation | None,
-    ) -> tuple[Tensor, Tensor]:
-        all_hidden, all_memory = [], []
-        for t in range(inputs.query.shape[1]):
-            keep, take = (gate[:, t : t + 1] for gate in gates)
-            hidden, memory = self.recur(inputs.frame(t), (keep, take), state, rotation)
-            state = BlockState(hidden[:, 0], memory[:, 0], state.shifted)
-            all_hidden.append(hidden)
-            all_memory.append(memory)
-        return torch.cat(all_hidden, dim=1), torch.cat(all_memory, dim=1)
+        return self.cell(self.gate(query, source, rotation), edges, state)
 
     def _shift(
-        self, normed: Tensor, before: Tensor, context: BlockContext
-    ) -> tuple[Tensor, Tensor]:
+        self, normed: Tensor, before: Tree, context: BlockContext
+    ) -> tuple[Tensor, Tree]:
+        """Shift the patch tokens; a class token has no neighbours."""
         prefix = context.num_prefix
         if not prefix:
             return self.shift(normed, before, context.grid)
         shifted, last = self.shift(normed[:, :, prefix:], before, context.grid)
         return torch.cat([normed[:, :, :prefix], shifted], dim=2), last
 
-    def _combine(self, frames: Tensor, hidden: Tensor) -> Tensor:
-        tokens = frames + self.drop_path(hidden)
-        mixed = self.channel_mix(self.channel_norm(tokens))
-        return tokens + self.drop_path(mixed)
-
 
 class PlainLCRBlock(LCRBlock):
-    """LCR block read literally: the next block's input is H_t alone.
+    """LCR block with no path around the cell: ``O_t = H_t``, then the channel mix."""
 
-    ``O_t = H_t``; the channel mix follows it with no path around the cell.
+    residual = False
+
+
+class FeedbackLCRBlock(LCRBlock):
+    """LCR block whose gate also sees the last hidden state, frame by frame.
+
+    Receptance and gate are projected from ``q_t + H_{t-1}``. The paper combines the
+    two, but is silent on how; the sum is our reading.
     """
 
-    def _combine(self, frames: Tensor, hidden: Tensor) -> Tensor:
-        mixed = self.channel_mix(self.channel_norm(hidden))
-        return hidden + self.drop_path(mixed)
+    def init_state(self, zeros: Tensor, num_prefix: int) -> BlockState:
+        """State before the first frame: H beside what the cell keeps."""
+        cell, shifted = super().init_state(zeros, num_prefix)
+        return BlockState({"hidden": zeros, "cell": cell}, shifted)
+
+    def recur(
+        self,
+        query: Tensor,
+        source: Tensor,
+        edges: Tensor,
+        state: Tree,
+        rotation: Rotation | None,
+    ) -> tuple[Tensor, Tensor, Tree]:
+        """From gate to cell, one frame after the other."""
+        hidden, cell = state["hidden"], state["cell"]
+        all_hidden, all_memory = [], []
+        frames = zip(*(x.split(1, dim=1) for x in (query, source, edges)), strict=True)
+        for query_t, source_t, edges_t in frames:
+            query_t = query_t + hidden.unsqueeze(1)
+            hidden_t, memory_t, cell = super().recur(
+                query_t, source_t, edges_t, cell, rotation
+            )
+            hidden = hidden_t[:, 0]
+            all_hidden.append(hidden_t)
+            all_memory.append(memory_t)
+        kept = {"hidden": hidden, "cell": cell}
+        return torch.cat(all_hidden, dim=1), torch.cat(all_memory, dim=1), kept
 
 
-BLOCKS: dict[str, type[LCRBlock]] = {"residual": LCRBlock, "plain": PlainLCRBlock}
+class PaperLCRBlock(FeedbackLCRBlock):
+    """LCR block as the paper has it: feedback, and no path around the cell."""
+
+    residual = False
+
+
+BLOCKS: dict[str, type[LCRBlock]] = {
+    "residual": LCRBlock,
+    "plain": PlainLCRBlock,
+    "feedback": FeedbackLCRBlock,
+    "paper": PaperLCRBlock,
+}

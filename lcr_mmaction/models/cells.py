@@ -1,6 +1,6 @@
 """Recurrent cells: how a block's memory C takes up the frames.
 
-All cells share ``C_t = keep_t * C_{t-1} + take_t * A_t`` and ``H_t = C_t *
+The cells here share ``C_t = keep_t * C_{t-1} + take_t * A_t`` and ``H_t = C_t *
 sigmoid(A_t)``, with or without a tanh around A_t and C_t; they differ in how the
 edges give ``keep`` and ``take``. Everything but the sum over time is computed for all
 frames at once.
@@ -8,8 +8,53 @@ frames at once.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
+
+from .state import Tree
+
+
+class Cell(nn.Module, ABC):
+    """What a cell promises.
+
+    - Causal: frame t depends on frames up to t and on the state given. A clip gives
+      what its frames give one by one, each with the state after the last.
+    - Pure: no argument is changed in place, nothing is kept between calls.
+    - Its state is a tensor ``[N, L, ...]``, or tuples and dicts of such: a cell may
+      keep several memories. All zeros is the state before the first frame.
+
+    Args:
+        dim: Channels C.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    def init_state(self, zeros: Tensor) -> Tree:
+        """State before the first frame.
+
+        Args:
+            zeros: Zeros ``[N, L, C]`` to make it of; one such memory by default.
+        """
+        return zeros
+
+    @abstractmethod
+    def forward(
+        self, gated: Tensor, edges: Tensor, state: Tree
+    ) -> tuple[Tensor, Tensor, Tree]:
+        """Take up frames.
+
+        Args:
+            gated: Outputs A of the CrossRWKV gate, ``[N, T, L, C]``.
+            edges: Embedded edges E, ``[N, T, L, C]``.
+            state: That after the frame before the first.
+
+        Returns:
+            Output H and memory C of every frame, ``[N, T, L, C]`` each, and the state
+            after the last.
+        """
 
 
 def accumulate(new: Tensor, keep: Tensor, memory: Tensor) -> Tensor:
@@ -30,49 +75,25 @@ def accumulate(new: Tensor, keep: Tensor, memory: Tensor) -> Tensor:
     return torch.stack(memories, dim=1)
 
 
-class PaperCell(nn.Module):
+class PaperCell(Cell):
     """The paper's cell, taken literally; its memory is not bounded.
 
-    ``C_t = E_t * (tanh(A_t) + C_{t-1}) + C_{t-1}``, E_t the embedded edge: that is
-    ``keep = 1 + E_t``, ``take = E_t``.
-
-    Args:
-        dim: Channels; not used.
+    ``C_t = E_t * (tanh(A_t) + C_{t-1}) + C_{t-1}``: that is ``keep = 1 + E_t``,
+    ``take = E_t``.
     """
 
-    recurrent = True
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
-        """``keep`` and ``take`` of embedded edges ``[..., L, C]``."""
-        return 1 + edge, edge
-
     def forward(
-        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take up frames.
-
-        Args:
-            gated: Outputs A of the CrossRWKV gate, ``[N, T, L, C]``.
-            keep: From :meth:`gates`, ``[N, T, L, C]``.
-            take: From :meth:`gates`, ``[N, T, L, C]``.
-            memory: C before the first frame, ``[N, L, C]``.
-
-        Returns:
-            H and C of every frame, ``[N, T, L, C]`` each.
-        """
-        memory = accumulate(take * gated.tanh(), keep, memory)
-        return memory.tanh() * gated.sigmoid(), memory
+        self, gated: Tensor, edges: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Take up frames."""
+        memory = accumulate(edges * gated.tanh(), 1 + edges, state)
+        return memory.tanh() * gated.sigmoid(), memory, memory[:, -1]
 
 
-class BoundedCell(PaperCell):
-    """The cell with the edge squashed into a forget gate between 0 and 1.
+class EdgeForgetCell(Cell):
+    """Base of the cells with the edge as a forget gate between 0 and 1.
 
-    ``f_t = sigmoid(a * E_t + b)``, ``C_t = f_t * (C_{t-1} + tanh(A_t))`` (the
-    cell of SwinLSTM, arXiv 2308.09891, gated by the edge), so that
-    ``|C| <= f / (1 - f)``. Scale a and bias b are learned, one a channel.
+    ``f_t = sigmoid(a * E_t + b)``, scale a and bias b learned, one a channel.
 
     Args:
         dim: Channels C.
@@ -85,50 +106,59 @@ class BoundedCell(PaperCell):
         self.scale = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.linspace(*init_bias, dim))
 
-    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
-        """Forget gate f, twice."""
-        forget = torch.addcmul(self.bias, edge, self.scale).sigmoid()
-        return forget, forget
+    def forget(self, edges: Tensor) -> Tensor:
+        """Forget gate f of embedded edges ``[..., C]``."""
+        return torch.addcmul(self.bias, edges, self.scale).sigmoid()
 
 
-class LeakyCell(BoundedCell):
-    """The cell as a leaky average: what is forgotten makes room for the new.
+class BoundedCell(EdgeForgetCell):
+    """The cell of SwinLSTM (arXiv 2308.09891), gated by the edge.
 
-    ``C_t = f_t * C_{t-1} + (1 - f_t) * A_t``, ``H_t = C_t * sigmoid(A_t)`` with f_t
-    as in BoundedCell: the coupled gates of arXiv 1503.04069, linear in the past like
-    the minimal units of arXiv 2410.01201. An average cannot leave the range of what
-    it is of, so that neither it nor A needs a tanh.
-
-    Args:
-        dim: Channels C.
+    ``C_t = f_t * (C_{t-1} + tanh(A_t))``, so that ``|C| <= f / (1 - f)``.
     """
 
-    def gates(self, edge: Tensor) -> tuple[Tensor, Tensor]:
-        """Forget gate f, and 1 - f."""
-        forget, _ = super().gates(edge)
-        return forget, 1 - forget
+    def forward(
+        self, gated: Tensor, edges: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Take up frames."""
+        forget = self.forget(edges)
+        memory = accumulate(forget * gated.tanh(), forget, state)
+        return memory.tanh() * gated.sigmoid(), memory, memory[:, -1]
+
+
+class LeakyCell(EdgeForgetCell):
+    """The cell as a leaky average: what is forgotten makes room for the new.
+
+    ``C_t = f_t * C_{t-1} + (1 - f_t) * A_t``, ``H_t = C_t * sigmoid(A_t)``: the
+    coupled gates of arXiv 1503.04069, linear in the past like the minimal units of
+    arXiv 2410.01201. An average cannot leave the range of what it is of, so that
+    neither it nor A needs a tanh.
+    """
 
     def forward(
-        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take up frames; shapes as in PaperCell."""
-        memory = accumulate(take * gated, keep, memory)
-        return memory * gated.sigmoid(), memory
+        self, gated: Tensor, edges: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Take up frames."""
+        forget = self.forget(edges)
+        memory = accumulate((1 - forget) * gated, forget, state)
+        return memory * gated.sigmoid(), memory, memory[:, -1]
 
 
-class NoRecurrence(PaperCell):
+class NoRecurrence(Cell):
     """No memory: the gate's output is the block's (the ablation "no LSTM")."""
 
-    recurrent = False
+    def init_state(self, zeros: Tensor) -> Tree:
+        """Nothing is kept."""
+        return ()
 
     def forward(
-        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Pass the frames on; shapes as in PaperCell."""
-        return gated, gated
+        self, gated: Tensor, edges: Tensor, state: Tree
+    ) -> tuple[Tensor, Tensor, Tree]:
+        """Pass the frames on."""
+        return gated, gated, state
 
 
-CELLS: dict[str, type[PaperCell]] = {
+CELLS: dict[str, type[Cell]] = {
     "paper": PaperCell,
     "bounded": BoundedCell,
     "leaky": LeakyCell,

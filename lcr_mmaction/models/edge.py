@@ -16,6 +16,8 @@ class GraphEdges(nn.Module):
     input matters.
     """
 
+    kernel: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])

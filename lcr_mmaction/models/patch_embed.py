@@ -1,22 +1,26 @@
-"""From pixels to patch tokens, for frames and for edge maps.
-
-Every embedding maps frames, and what it kept of the frame before them, to tokens
-and what it keeps of the last frame.
-"""
+"""From pixels to patch tokens, for frames and for edge maps."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .state import Tree
 from .token_shift import previous_frames
 
-Kept = tuple[Tensor, ...]
 
+class PatchEmbed(nn.Module, ABC):
+    """What a patch embedding promises.
 
-class PatchEmbed(nn.Module):
-    """One convolution over non-overlapping patches (the paper's 1x16x16).
+    - Causal: frame t depends on frames up to t and on what was kept of the frame
+      before the first. A clip gives what its frames give one by one.
+    - Pure: no argument is changed in place. Batch norm's statistics in training are
+      the exception.
+    - What it keeps of the last frame is a tensor ``[N, ...]``, or tuples and dicts of
+      such; all zeros before the first frame.
 
     Args:
         in_channels: Channels of the image.
@@ -26,10 +30,9 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, in_channels: int, dim: int, patch_size: int) -> None:
         super().__init__()
-        self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
 
-    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
-        """What was kept before the first frame, a tensor per layer: nothing here.
+    def init_state(self, batch_size: int, size: tuple[int, int]) -> Tree:
+        """What is kept before the first frame: nothing by default.
 
         Args:
             batch_size: N.
@@ -37,26 +40,42 @@ class PatchEmbed(nn.Module):
         """
         return ()
 
-    def forward(self, frames: Tensor, before: Kept) -> tuple[Tensor, Kept]:
+    @abstractmethod
+    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
         """Embed frames.
 
         Args:
             frames: ``[N, T, in_channels, H, W]``.
-            before: What :meth:`blank` or the last call gave.
+            before: What was kept of the frame before the first.
 
         Returns:
-            Tokens ``[N, T, H * W / patch_size^2, C]`` and what is kept of the last
-            frame.
+            Tokens in raster order, ``[N, T, H * W / patch_size^2, C]``, and what is
+            kept of the last frame.
         """
+
+
+class PatchConv(PatchEmbed):
+    """One convolution over non-overlapping patches (the paper's 1x16x16)."""
+
+    def __init__(self, in_channels: int, dim: int, patch_size: int) -> None:
+        super().__init__(in_channels, dim, patch_size)
+        self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
+
+    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+        """Embed frames; nothing is kept."""
         tokens = self.project(frames.flatten(0, 1)).flatten(2).transpose(1, 2)
-        return tokens.unflatten(0, frames.shape[:2]), ()
+        return tokens.unflatten(0, frames.shape[:2]), before
 
 
-class ConvStem(nn.Module):
-    """Convolutions of stride 2 down to the patch grid, within a frame.
+class CausalConvStem(PatchEmbed):
+    """Convolutions of stride 2 down to the patch grid, causal in time.
 
     3x3 convolutions with batch norm and ReLU, channels doubling up to ``dim``; the
-    last one has no ReLU.
+    last one has no ReLU. The input of each is a map beside its change since the last
+    frame (a temporal kernel of two frames), so that motion finer than a patch reaches
+    the tokens. The convolution being linear, ``W_x x_t + W_d (x_t - x_{t-1})`` is
+    found as ``(W_x + W_d) x_t - W_d x_{t-1}``: both products of a frame at once,
+    the second kept for the next frame.
 
     Args:
         in_channels: Channels of the image.
@@ -67,95 +86,53 @@ class ConvStem(nn.Module):
         ValueError: ``patch_size`` is no power of two.
     """
 
-    looks_back = False
-
     def __init__(self, in_channels: int, dim: int, patch_size: int) -> None:
-        super().__init__()
+        super().__init__(in_channels, dim, patch_size)
         if patch_size < 2 or patch_size & (patch_size - 1):
             raise ValueError(
                 "a convolutional stem needs a power of two as patch_size, got "
                 f"{patch_size}"
             )
         depth = patch_size.bit_length() - 1
-        widths = [max(16, dim >> (depth - 1 - i)) for i in range(depth - 1)] + [dim]
-        inputs = [in_channels, *widths]
+        self.widths = [max(16, dim >> (depth - 1 - i)) for i in range(depth - 1)]
+        self.widths.append(dim)
+        inputs = [in_channels, *self.widths]
         self.convs = nn.ModuleList(
-            nn.Conv2d(narrow * (1 + self.looks_back), wide, 3, 2, 1, bias=False)
-            for narrow, wide in zip(inputs, widths, strict=False)
+            nn.Conv2d(2 * narrow, wide, 3, 2, 1, bias=False)
+            for narrow, wide in zip(inputs, self.widths, strict=False)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in self.widths)
 
-    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
-        """Nothing, as for PatchEmbed."""
-        return ()
-
-    def forward(self, frames: Tensor, before: Kept) -> tuple[Tensor, Kept]:
-        """Embed frames; shapes as in PatchEmbed."""
-        num_frames = frames.shape[1]
-        maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        after: Kept = ()
-        for i, norm in enumerate(self.norms):
-            maps, kept = self.convolve(i, maps, num_frames, before)
-            after += kept
-            maps = norm(maps)
-            if i < len(self.norms) - 1:
-                maps = maps.relu_()
-        tokens = maps.flatten(2).transpose(1, 2)
-        return tokens.unflatten(0, frames.shape[:2]), after
-
-    def convolve(
-        self, layer: int, maps: Tensor, num_frames: int, before: Kept
-    ) -> tuple[Tensor, Kept]:
-        """Convolve all frames.
-
-        Args:
-            layer: Which layer's weights.
-            maps: ``[N * T, in, H, W]``.
-            num_frames: T.
-            before: What all layers kept of the frame before the first.
-
-        Returns:
-            ``[N * T, out, H / 2, W / 2]`` and what this layer keeps of the last frame.
-        """
-        return self.convs[layer](maps), ()
-
-
-class CausalConvStem(ConvStem):
-    """A convolutional stem that is causal in time: every layer sees the change too.
-
-    The input of each convolution is a map beside its change since the last frame
-    (a temporal kernel of two frames), so that motion finer than a patch reaches
-    the tokens. The convolution being linear, ``W_x x_t + W_d (x_t - x_{t-1})`` is
-    found as ``(W_x + W_d) x_t - W_d x_{t-1}``: both products of a frame at once,
-    the second kept for the next frame.
-    """
-
-    looks_back = True
-
-    def blank(self, batch_size: int, size: tuple[int, int]) -> Kept:
-        """Second products of a blank frame: zeros."""
+    def init_state(self, batch_size: int, size: tuple[int, int]) -> Tree:
+        """Second products of a blank frame: zeros, a map a layer."""
         height, width = size
         kept = []
-        for conv in self.convs:
+        for channels in self.widths:
             height, width = (height + 1) // 2, (width + 1) // 2
-            shape = (batch_size, conv.out_channels, height, width)
-            kept.append(conv.weight.new_zeros(shape))
+            shape = (batch_size, channels, height, width)
+            kept.append(next(self.parameters()).new_zeros(shape))
         return tuple(kept)
 
-    def convolve(
-        self, layer: int, maps: Tensor, num_frames: int, before: Kept
-    ) -> tuple[Tensor, Kept]:
-        """Convolve every frame and its change since the last; shapes as above."""
-        now, change = self.convs[layer].weight.chunk(2, dim=1)
-        weight = torch.cat([now + change, change])
-        both = F.conv2d(maps, weight, stride=2, padding=1)
-        now, last = both.unflatten(0, (-1, num_frames)).chunk(2, dim=2)
-        maps = now - previous_frames(last, before[layer])
-        return maps.flatten(0, 1), (last[:, -1],)
+    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+        """Embed frames; kept is the second product of every layer."""
+        num_clips, num_frames = frames.shape[:2]
+        maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        kept = []
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            if i:
+                maps = maps.relu_()
+            (weight,) = conv.parameters()
+            now, change = weight.chunk(2, dim=1)
+            weights = torch.cat([now + change, change])
+            both = F.conv2d(maps, weights, stride=2, padding=1)
+            now, last = both.unflatten(0, (num_clips, num_frames)).chunk(2, dim=2)
+            maps = norm((now - previous_frames(last, before[i])).flatten(0, 1))
+            kept.append(last[:, -1])
+        tokens = maps.flatten(2).transpose(1, 2)
+        return tokens.unflatten(0, (num_clips, num_frames)), tuple(kept)
 
 
-PATCH_EMBEDS: dict[str, type[nn.Module]] = {
-    "patch": PatchEmbed,
-    "conv_stem": ConvStem,
+PATCH_EMBEDS: dict[str, type[PatchEmbed]] = {
+    "patch": PatchConv,
     "causal_stem": CausalConvStem,
 }

@@ -22,6 +22,8 @@ class FourierPositions(nn.Module):
             waves across the frame.
     """
 
+    frequency: Tensor
+
     def __init__(self, dim: int, num_octaves: int = 4) -> None:
         super().__init__()
         frequency = math.pi / 2 * 2.0 ** torch.arange(1, num_octaves + 1)

@@ -36,6 +36,8 @@ class RotaryEmbedding2D(nn.Module):
         ValueError: ``head_dim`` is no multiple of 4.
     """
 
+    frequency: Tensor
+
     def __init__(self, head_dim: int, base: float = 100.0) -> None:
         super().__init__()
         if head_dim % 4:

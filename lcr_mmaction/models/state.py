@@ -1,43 +1,47 @@
 """What the model carries from frame to frame, and pure functions on it.
 
-An :class:`LCRState` is nested named tuples of tensors whose first axis is the
-stream. Nothing here changes a state in place.
+An :class:`LCRState` is a pytree of tensors whose first axis is the stream. Nothing here
+changes a state in place.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
+
+Tree: TypeAlias = Any
+"""A tensor, or tuples and dicts of tensors, nested as one likes; ``()`` for nothing."""
 
 
 class BlockState(NamedTuple):
     """What a block carries from frame to frame; zeros before the first one.
 
     Attributes:
-        hidden: H, ``[N, L, C]``.
-        memory: C, ``[N, L, C]``.
+        memory: The recurrent part, C in most cells: ``[N, L, C]``, or tuples and dicts
+            of tensors ``[N, L, ...]``.
         shifted: What the last frame's patch tokens give to the token shift of the
-            next, ``[N, patches, C]``.
+            next, ``[N, patches, C]`` or nothing.
     """
 
-    hidden: Tensor
-    memory: Tensor
-    shifted: Tensor
+    memory: Tree
+    shifted: Tree
 
 
 class LCRState(NamedTuple):
-    """All that the backbone remembers between two frames, as plain tensors.
+    """All that the backbone remembers between two frames.
 
     Attributes:
-        maps: What the layers of a causal stem keep of the last frame.
+        maps: What the patch embedding keeps of the last frame.
         blocks: State of every block.
     """
 
-    maps: tuple[Tensor, ...]
+    maps: Tree
     blocks: tuple[BlockState, ...]
 
 
@@ -46,50 +50,37 @@ def map_state(function: Callable[..., Tensor], *states: LCRState) -> LCRState:
 
     Args:
         function: Takes one tensor of each state, returns one.
-        *states: At least one; all with the same number of blocks.
+        *states: At least one; all of one model.
     """
-    maps = tuple(
-        function(*same) for same in zip(*(state.maps for state in states), strict=True)
-    )
-    blocks = tuple(
-        BlockState(*(function(*tensors) for tensors in zip(*same, strict=True)))
-        for same in zip(*(state.blocks for state in states), strict=True)
-    )
-    return LCRState(maps, blocks)
+    return pytree.tree_map(function, *states)
 
 
 def state_tensors(state: LCRState) -> dict[str, Tensor]:
-    """Name every tensor: ``maps.0``..., ``blocks.0.hidden``..."""
-    tensors = {f"maps.{i}": tensor for i, tensor in enumerate(state.maps)}
-    for i, block in enumerate(state.blocks):
-        for name, tensor in block._asdict().items():
-            tensors[f"blocks.{i}.{name}"] = tensor
-    return tensors
+    """Name every tensor by its place: ``maps.0``..., ``blocks.0.memory``..."""
+    return {
+        ".".join(re.findall(r"\w+", pytree.keystr(path))): tensor
+        for path, tensor in pytree.tree_flatten_with_path(state)[0]
+    }
 
 
-def state_from_tensors(tensors: Mapping[str, Tensor]) -> LCRState:
+def state_from_tensors(tensors: Mapping[str, Tensor], like: LCRState) -> LCRState:
     """Undo :func:`state_tensors`.
+
+    Args:
+        tensors: The named tensors.
+        like: Any state of the same model, e.g. from ``init_state``.
 
     Raises:
         ValueError: A tensor is missing or has an unknown name.
     """
-    depth = sum(name.endswith(".hidden") for name in tensors)
-    num_maps = sum(name.startswith("maps.") for name in tensors)
-    wanted = {f"maps.{i}" for i in range(num_maps)}
-    wanted |= {
-        f"blocks.{i}.{field}" for i in range(depth) for field in BlockState._fields
-    }
-    if set(tensors) != wanted:
+    names, spec = list(state_tensors(like)), pytree.tree_structure(like)
+    if set(tensors) != set(names):
         raise ValueError(
-            "not the tensors of an LCR state: missing "
-            f"{sorted(wanted - set(tensors))}, unknown {sorted(set(tensors) - wanted)}"
+            "not the tensors of this model's state: missing "
+            f"{sorted(set(names) - set(tensors))}, unknown "
+            f"{sorted(set(tensors) - set(names))}"
         )
-    blocks = tuple(
-        BlockState(*(tensors[f"blocks.{i}.{field}"] for field in BlockState._fields))
-        for i in range(depth)
-    )
-    maps = tuple(tensors[f"maps.{i}"] for i in range(num_maps))
-    return LCRState(maps, blocks)
+    return pytree.tree_unflatten([tensors[name] for name in names], spec)
 
 
 def save_state(state: LCRState, path: str | Path) -> None:
@@ -99,13 +90,21 @@ def save_state(state: LCRState, path: str | Path) -> None:
     torch.save(tensors, path)
 
 
-def load_state(path: str | Path, device: torch.device | str = "cpu") -> LCRState:
+def load_state(
+    path: str | Path, like: LCRState, device: torch.device | str = "cpu"
+) -> LCRState:
     """Read a state that :func:`save_state` wrote.
+
+    Args:
+        path: The file.
+        like: Any state of the same model, e.g. from ``init_state``.
+        device: Where to.
 
     Raises:
         ValueError: The file holds something else.
     """
-    return state_from_tensors(torch.load(path, map_location=device, weights_only=True))
+    tensors = torch.load(path, map_location=device, weights_only=True)
+    return state_from_tensors(tensors, like)
 
 
 def state_to(
@@ -118,8 +117,9 @@ def state_to(
 
 
 def num_streams(state: LCRState) -> int:
-    """Number of streams N in a state."""
-    return state.blocks[0].hidden.shape[0]
+    """Number of streams N in a state; 0 if the model keeps nothing."""
+    leaves = pytree.tree_leaves(state)
+    return leaves[0].shape[0] if leaves else 0
 
 
 def cat_states(states: Sequence[LCRState]) -> LCRState:
@@ -171,19 +171,18 @@ def reset_streams(state: LCRState, which: Tensor) -> LCRState:
 
 
 def decay_streams(state: LCRState, factor: float | Tensor) -> LCRState:
-    """Fade the recurrent part, H and C, by a factor; one, or one a stream ``[N]``.
+    """Fade the recurrent part by a factor; one, or one a stream ``[N]``.
 
     What stem and token shift keep of the last frame stays: it is what the camera
     saw, and does not accumulate.
     """
-    memory = state.blocks[0].memory
-    factor = torch.as_tensor(factor, dtype=memory.dtype, device=memory.device)
-    factor = factor.expand(num_streams(state))
+    factors = torch.as_tensor(factor).expand(num_streams(state))
+
+    def fade(x: Tensor) -> Tensor:
+        return x * _as_column(factors.to(x), x)
+
     blocks = tuple(
-        block._replace(
-            hidden=block.hidden * _as_column(factor, block.hidden),
-            memory=block.memory * _as_column(factor, block.memory),
-        )
+        block._replace(memory=pytree.tree_map(fade, block.memory))
         for block in state.blocks
     )
     return state._replace(blocks=blocks)

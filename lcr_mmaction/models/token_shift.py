@@ -1,16 +1,15 @@
-"""Token shifts: what a token sees of its neighbours before it is projected.
-
-Each shift maps the normalised tokens of all frames to shifted ones. A shift that
-looks back in time takes what it kept of the frame before the first one, so that a
-clip and a stream of single frames give the same result.
-"""
+"""Token shifts: what a token sees of its neighbours before it is projected."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .state import Tree
 from .token_grid import TokenGrid
 
 
@@ -27,12 +26,15 @@ def previous_frames(tokens: Tensor, before: Tensor) -> Tensor:
     return torch.cat([before.unsqueeze(1), tokens[:, :-1]], dim=1)
 
 
-class CausalConvShift(nn.Module):
-    """Depthwise 2x3x3 convolution, causal in time: this frame and the last one.
+class TokenShift(nn.Module, ABC):
+    """What a token shift promises.
 
-    Our reading of the paper's "combination of causal convolution and
-    bidirectional attention": the convolution is causal over frames and centred
-    in space. It starts as the identity on the current frame.
+    - Causal: frame t depends on frames up to t and on what was kept of the frame
+      before the first. A clip gives what its frames give one by one.
+    - Pure: no argument is changed in place, nothing is kept between calls.
+    - What it keeps of the last frame is a tensor ``[N, L, ...]``, or tuples and dicts
+      of such; all zeros before the first frame.
+    - Tokens may be missing from the grid (tube masking).
 
     Args:
         dim: Channels C.
@@ -40,6 +42,44 @@ class CausalConvShift(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+
+    def init_state(self, zeros: Tensor) -> Tree:
+        """What is kept before the first frame.
+
+        Args:
+            zeros: Zeros ``[N, L, C]`` to make it of; nothing by default.
+        """
+        return ()
+
+    @abstractmethod
+    def forward(
+        self, tokens: Tensor, before: Tree, grid: TokenGrid
+    ) -> tuple[Tensor, Tree]:
+        """Shift tokens.
+
+        Args:
+            tokens: Normalised patch tokens, ``[N, T, L, C]``.
+            before: What was kept of the frame before the first.
+            grid: Where the tokens lie.
+
+        Returns:
+            Shifted tokens ``[N, T, L, C]`` and what is kept of the last frame.
+        """
+
+
+class CausalConvShift(TokenShift):
+    """Depthwise 2x3x3 convolution, causal in time: this frame and the last one.
+
+    Our reading of the paper's "combination of causal convolution and
+    bidirectional attention": the convolution is causal over frames and centred
+    in space. It starts as the identity on the current frame, which a decay of the
+    weights would pull at.
+    """
+
+    no_weight_decay: ClassVar[frozenset[str]] = frozenset({"weight"})
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
         self.dim = dim
         self.weight = nn.Parameter(torch.empty(2 * dim, 1, 3, 3))
         self.reset_parameters()
@@ -50,21 +90,14 @@ class CausalConvShift(nn.Module):
             nn.init.normal_(self.weight, std=0.1)
             self.weight[: self.dim, 0, 1, 1] += 1.0
 
+    def init_state(self, zeros: Tensor) -> Tree:
+        """What a blank frame gives to the next one."""
+        return zeros
+
     def forward(
-        self, tokens: Tensor, before: Tensor, grid: TokenGrid
-    ) -> tuple[Tensor, Tensor]:
-        """Shift tokens.
-
-        Args:
-            tokens: ``[N, T, L, C]``.
-            before: What this method kept of the frame before the first,
-                ``[N, L, C]``; zeros for none.
-            grid: Where the tokens lie.
-
-        Returns:
-            Shifted tokens ``[N, T, L, C]``, and what the last frame gives to the
-            next one, ``[N, L, C]``.
-        """
+        self, tokens: Tensor, before: Tree, grid: TokenGrid
+    ) -> tuple[Tensor, Tree]:
+        """Shift tokens; kept is what the last frame gives to the next one."""
         images = grid.to_map(tokens)
         now, last = (
             grid.to_tokens(
@@ -75,7 +108,7 @@ class CausalConvShift(nn.Module):
         return now + previous_frames(last, before), last[:, -1]
 
 
-class QShift(nn.Module):
+class QShift(TokenShift):
     """Quarter shift of Vision-RWKV (arXiv 2403.02308), within a frame.
 
     The four quarters of the channels come from the left, right, upper and lower
@@ -86,13 +119,13 @@ class QShift(nn.Module):
     """
 
     def __init__(self, dim: int) -> None:
-        super().__init__()
+        super().__init__(dim)
         self.mix = nn.Parameter(torch.full((dim,), 0.5))
 
     def forward(
-        self, tokens: Tensor, before: Tensor, grid: TokenGrid
-    ) -> tuple[Tensor, Tensor]:
-        """Shift tokens; ``before`` stays. Shapes as in CausalConvShift."""
+        self, tokens: Tensor, before: Tree, grid: TokenGrid
+    ) -> tuple[Tensor, Tree]:
+        """Shift tokens; nothing is kept."""
         images = grid.to_map(tokens)
         left, right, up, down = images.chunk(4, dim=1)
         shifted = torch.cat(
@@ -108,24 +141,17 @@ class QShift(nn.Module):
         return torch.lerp(shifted, tokens, self.mix.to(tokens.dtype)), before
 
 
-class NoShift(nn.Module):
-    """Tokens as they are.
-
-    Args:
-        dim: Channels C; not used.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
+class NoShift(TokenShift):
+    """Tokens as they are."""
 
     def forward(
-        self, tokens: Tensor, before: Tensor, grid: TokenGrid
-    ) -> tuple[Tensor, Tensor]:
-        """Return ``tokens``; ``before`` stays."""
+        self, tokens: Tensor, before: Tree, grid: TokenGrid
+    ) -> tuple[Tensor, Tree]:
+        """Return ``tokens``; nothing is kept."""
         return tokens, before
 
 
-TOKEN_SHIFTS: dict[str, type[nn.Module]] = {
+TOKEN_SHIFTS: dict[str, type[TokenShift]] = {
     "causal_conv": CausalConvShift,
     "q_shift": QShift,
     "none": NoShift,

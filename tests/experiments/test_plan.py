@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,16 @@ def test_the_base_is_trained_once_for_all_studies() -> None:
     names = ("components", "edge_source", "edge_weight", "long_term", "training")
     keys = {plan_runs(load_study(name), "quick", 1, DATA, OUT)[0].key for name in names}
     assert len(keys) == 1
+
+
+def test_finished_runs_keep_their_keys() -> None:
+    kept = json.loads(Path(__file__).with_name("kept_keys.json").read_text())
+    for name, keys in kept.items():
+        study, size = name.split()
+        now = {
+            r.variant: r.key for r in plan_runs(load_study(study), size, 1, DATA, OUT)
+        }
+        assert {variant: now.get(variant) for variant in keys} == keys
 
 
 def test_an_unknown_study_is_answered_with_those_there_are() -> None:

@@ -25,7 +25,7 @@ from lcr_mmaction.models.state import (
 
 @pytest.fixture
 def backbone(make_backbone):
-    return make_backbone(readout="cls+mean")
+    return make_backbone(readout="cls")
 
 
 def read(backbone, frames, state):
@@ -43,7 +43,7 @@ def assert_same(a, b, atol=0.0):
 def test_saved_state_resumes_the_stream(backbone, clip, tmp_path):
     _, middle = read(backbone, clip[:, :, :3], backbone.init_state(2))
     save_state(middle, tmp_path / "state.pt")
-    restored = load_state(tmp_path / "state.pt")
+    restored = load_state(tmp_path / "state.pt", like=backbone.init_state(1))
     assert_same(restored, middle)
     resumed, _ = read(backbone, clip[:, :, 3:], restored)
     whole, _ = read(backbone, clip, backbone.init_state(2))
@@ -58,22 +58,22 @@ def test_saved_slice_holds_only_itself(backbone, clip, tmp_path):
     assert one < 0.75 * two
 
 
-def test_loading_something_else_is_refused(tmp_path):
+def test_loading_something_else_is_refused(backbone, tmp_path):
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match="unknown \\['weight'\\]"):
-        load_state(tmp_path / "other.pt")
+        load_state(tmp_path / "other.pt", like=backbone.init_state(1))
 
 
-def test_names_round_trip(backbone):
+@pytest.mark.parametrize("block", ["residual", "feedback"])
+def test_names_round_trip(make_backbone, block):
+    backbone = make_backbone(block=block)
     state = backbone.init_state(1)
     tensors = state_tensors(state)
     assert list(tensors)[:2] == ["maps.0", "maps.1"]
-    assert list(tensors)[-3:] == [
-        "blocks.1.hidden",
-        "blocks.1.memory",
-        "blocks.1.shifted",
-    ]
-    assert_same(state_from_tensors(tensors), state)
+    memory = ["memory.hidden", "memory.cell"] if block == "feedback" else ["memory"]
+    last = [f"blocks.1.{name}" for name in [*memory, "shifted"]]
+    assert list(tensors)[-len(last) :] == last
+    assert_same(state_from_tensors(tensors, backbone.init_state(3)), state)
 
 
 def test_streams_join_and_part(backbone, clip):
@@ -132,7 +132,6 @@ def test_decay_fades_the_recurrent_part_only(backbone, clip):
     faded = decay_streams(state, torch.tensor([0.5, 1.0]))
     assert_same(split_state(faded)[1], split_state(state)[1])
     for before, after in zip(state.blocks, faded.blocks, strict=True):
-        torch.testing.assert_close(after.hidden[0], before.hidden[0] * 0.5)
         torch.testing.assert_close(after.memory[0], before.memory[0] * 0.5)
         torch.testing.assert_close(after.shifted, before.shifted)
     for before, after in zip(state.maps, faded.maps, strict=True):
@@ -157,12 +156,12 @@ def test_moved_state_resumes_on_another_device(backbone, clip):
 
 
 def test_size_counts_every_tensor_and_stream(make_backbone):
-    backbone = make_backbone(readout="cls+mean", patch_embed="patch")
+    backbone = make_backbone(readout="cls", patch_embed="patch")
     one, three = backbone.init_state(1), backbone.init_state(3)
     tokens, patches, dim, depth = 17, 16, 16, 2
-    expected = 4 * depth * dim * (2 * tokens + patches)
+    expected = 4 * depth * dim * (tokens + patches)
     assert state_bytes(one) == expected
     assert state_bytes(three) == 3 * expected
-    stem = make_backbone(readout="cls+mean").init_state(1)
+    stem = make_backbone(readout="cls").init_state(1)
     maps = sum(4 * x.numel() for x in stem.maps)
     assert maps > 0 and state_bytes(stem) == expected + maps

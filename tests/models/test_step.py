@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lcr_mmaction.models.backbone import READOUTS
-from lcr_mmaction.models.block import BLOCKS
+from lcr_mmaction.models.backbone import POSITIONS, READOUTS
+from lcr_mmaction.models.block import BLOCKS, KEY_VALUE_SOURCES
 from lcr_mmaction.models.cells import CELLS
-from lcr_mmaction.models.gate import KEY_VALUE_SOURCES
 from lcr_mmaction.models.head import LCRHead
 from lcr_mmaction.models.mixers import MIXERS
 from lcr_mmaction.models.patch_embed import PATCH_EMBEDS
@@ -23,18 +22,16 @@ OPTIONS = {
     "block": BLOCKS,
     "readout": READOUTS,
     "kv_source": KEY_VALUE_SOURCES,
-    "feedback": (True, False),
-    "rope": (True, False),
-    "absolute_positions": (True, False),
+    "positions": POSITIONS,
     "zero_init_edge": (True, False),
 }
 ONE_BY_ONE = [{name: value} for name, values in OPTIONS.items() for value in values]
 # The recurrence and what feeds it, together: these are the ones that interact.
 TOGETHER = [
-    {"cell": cell, "mixer": mixer, "feedback": feedback, "readout": "cls+mean"}
+    {"cell": cell, "mixer": mixer, "block": block, "readout": "cls"}
     for cell in CELLS
     for mixer in MIXERS
-    for feedback in (True, False)
+    for block in BLOCKS
 ]
 
 
@@ -66,7 +63,7 @@ def test_steps_equal_clip(make_backbone, clip, options):
 @pytest.mark.parametrize("size", [(32, 48), (48, 32), (40, 40)])
 @torch.no_grad()
 def test_steps_equal_clip_at_any_size(make_backbone, channels, size):
-    backbone = make_backbone(readout="cls+mean")
+    backbone = make_backbone(readout="cls")
     clip = torch.randn(1, channels, 4, *size)
     steps, _ = run_steps(backbone, clip)
     torch.testing.assert_close(steps, backbone(clip), atol=1e-5, rtol=0)

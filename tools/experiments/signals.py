@@ -29,7 +29,7 @@ from lcr_mmaction.models import LCRBackbone, LCRHead
 
 VARIANTS: dict[str, dict] = {
     "default": {},
-    "gate with feedback": dict(feedback=True),
+    "gate with feedback": dict(block="feedback"),
     "bounded cell": dict(cell="bounded"),
     "paper's cell": dict(cell="paper"),
     "no recurrence": dict(cell="none"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
-from ..block import BlockContext, DropPath
+from ..block import BlockContext
 from ..state import BlockState
 from .cell import GrowingCell
 from .channel_mix import ShiftedChannelMix
@@ -45,15 +46,18 @@ class VisionRWKVBlock(nn.Module):
         self.channel_mix = channel_mix
         self.drop_path = DropPath(drop_path)
 
+    def init_state(self, zeros: Tensor, num_prefix: int) -> BlockState:
+        """State before the first frame, as in LCRBlock."""
+        return BlockState(self.cell.init_state(zeros), ())
+
     def forward(
         self, frames: Tensor, edges: Tensor, state: BlockState, context: BlockContext
     ) -> tuple[Tensor, Tensor, BlockState]:
         """Run the block over a clip; shapes as in LCRBlock."""
         grid = context.grid
         gated = self.spatial_mix(self.spatial.enter(frames), edges, grid)
-        hidden, memory = self.cell(gated, *self.cell.gates(edges), state.memory)
+        hidden, memory, kept = self.cell(gated, edges, state.memory)
         tokens = frames + self.drop_path(self.spatial.leave(hidden))
         mixed = self.channel_mix(self.channel.enter(tokens), grid)
         tokens = tokens + self.drop_path(self.channel.leave(mixed))
-        after = BlockState(hidden[:, -1], memory[:, -1], state.shifted)
-        return tokens, memory, after
+        return tokens, memory, BlockState(kept, state.shifted)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..cells import LeakyCell, accumulate
+from ..cells import EdgeForgetCell, accumulate
 
 
-class GrowingCell(LeakyCell):
+class GrowingCell(EdgeForgetCell):
     """The leaky cell beside the image model, with no part in it at first.
 
     ``C_t = f_t * C_{t-1} + (1 - f_t) * A_t`` as in LeakyCell, but
@@ -23,8 +23,10 @@ class GrowingCell(LeakyCell):
         self.share = nn.Parameter(torch.zeros(dim))
 
     def forward(
-        self, gated: Tensor, keep: Tensor, take: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take up frames; shapes as in PaperCell."""
-        memory = accumulate(take * gated, keep, memory)
-        return torch.addcmul(gated, self.share * memory, gated.sigmoid()), memory
+        self, gated: Tensor, edges: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Take up frames."""
+        forget = self.forget(edges)
+        memory = accumulate((1 - forget) * gated, forget, state)
+        hidden = torch.addcmul(gated, self.share * memory, gated.sigmoid())
+        return hidden, memory, memory[:, -1]

@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 from .data import task_of
+from .spelling import first_spelled
 from .study import ROOT, Clips, Edits, Size, Study, Variant
 
 # What the result of a run depends on; the rest is logging, machine and paths.
@@ -166,6 +167,6 @@ def run_key(cfg: Config, data: Path) -> str:
         loader.pop("num_workers", None)
         loader.pop("persistent_workers", None)
         content[name] = loader
-    text = json.dumps(content, sort_keys=True, default=str)
+    text = json.dumps(first_spelled(content), sort_keys=True, default=str)
     text = text.replace(str(data), "DATA")
     return hashlib.sha256(text.encode()).hexdigest()[:12]

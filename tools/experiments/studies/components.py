@@ -1,16 +1,11 @@
 """What each part of LCR is worth: one part at a time changed or left out."""
 
-import inspect
 from dataclasses import replace
 
 from harness.study import LONG, ORDERED, ROOT, USUAL_SIZES, Study, Variant
 from mmengine.config import Config
 
-from lcr_mmaction.models import LCRBackbone
-
 PATCH = 16
-DEFAULTS = inspect.signature(LCRBackbone).parameters
-FEEDBACK = DEFAULTS["feedback"].default
 
 
 def backbone(name: str, **options: object) -> Variant:
@@ -56,7 +51,7 @@ STUDY = Study(
         masked(0.5),
         backbone("bounded cell", cell="bounded"),
         backbone("paper's cell", cell="paper"),
-        backbone("no feedback" if FEEDBACK else "feedback", feedback=not FEEDBACK),
+        backbone("feedback", block="feedback"),
         backbone("no residual path", block="plain"),
         backbone("keys from the edge alone", kv_source="edge"),
         backbone("patch embedding", patch_embed="patch"),
