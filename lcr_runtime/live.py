@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import cv2
 
-from .sources import Frame, FrameSource, Thinner
+from .frame_source import FrameSource
+from .video import Frame, Thinner
 
 logger = logging.getLogger("lcr_mmaction")
 
@@ -29,23 +30,6 @@ def open_capture(target: int | str) -> cv2.VideoCapture:
     return cv2.VideoCapture(target, cv2.CAP_FFMPEG, timeouts)
 
 
-def is_live(url: str) -> bool:
-    """Whether a URL is a stream without end, and not a video file.
-
-    Raises:
-        ConnectionError: It does not open.
-    """
-    if url.lower().startswith("rtsp"):
-        return True
-    capture = open_capture(url)
-    try:
-        if not capture.isOpened():
-            raise ConnectionError(f"cannot open {url}: check address and server")
-        return capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
-    finally:
-        capture.release()
-
-
 class LiveSource(FrameSource):
     """Frames of a camera or network stream, taken by a thread.
 
@@ -61,10 +45,12 @@ class LiveSource(FrameSource):
         first_delay: Seconds before the second attempt; doubled each time.
         max_delay: Longest delay, in seconds.
         opener: Opens the target, as :func:`open_capture` does.
+        capture: The target, where it is open already.
+        patience: Seconds to wait for the first frame of all.
 
     Raises:
-        ConnectionError: The target does not open at first; or, on reading, it was
-            lost and ``max_attempts`` are used up.
+        ConnectionError: The target does not open at first; or, on reading, it gave no
+            first frame, or was lost and ``max_attempts`` are used up.
     """
 
     def __init__(
@@ -75,11 +61,14 @@ class LiveSource(FrameSource):
         first_delay: float = 0.5,
         max_delay: float = 30.0,
         opener: Callable[[int | str], cv2.VideoCapture] = open_capture,
+        capture: cv2.VideoCapture | None = None,
+        patience: float = 20.0,
     ) -> None:
         self.target = target
         self.fps = fps
         self.max_attempts = max_attempts
         self.first_delay, self.max_delay = first_delay, max_delay
+        self.patience = patience
         self.reconnects = 0
         self._opener = opener
         self._thinner = Thinner(fps)
@@ -88,7 +77,7 @@ class LiveSource(FrameSource):
         self._stop = threading.Event()
         self._index = -1
         self._over = False  # the thread takes no more
-        capture = opener(target)
+        capture = opener(target) if capture is None else capture
         if not capture.isOpened():
             capture.release()
             what = f"camera {target}" if isinstance(target, int) else target
@@ -103,10 +92,17 @@ class LiveSource(FrameSource):
         """Take the newest frame; see the class for errors."""
         with self._filled:
             if wait:
-                self._filled.wait_for(lambda: self._slot is not None or self._over)
+                self._filled.wait_for(self._is_told, self._time_left())
+            silent = not self._is_told() and self._time_left() == 0
             frame, self._slot = self._slot, None
             # Only now: the last frame outlives the thread that took it.
             self.ended |= self._over and frame is None
+        if silent:
+            self.close()
+            raise ConnectionError(
+                f"{self.target} opens, but gave no frame for {self.patience:g} s: does "
+                "it send pictures, in a codec that OpenCV decodes?"
+            )
         if self.ended and not self._stop.is_set():
             raise ConnectionError(
                 f"lost {self.target}: {self.max_attempts} attempts to reach it failed"
@@ -122,6 +118,16 @@ class LiveSource(FrameSource):
             # A read that hangs in the driver ends at its own timeout; the thread
             # is a daemon and does not keep the program alive.
             self._thread.join(timeout=TIMEOUT_MS / 1000 + 1)
+
+    def _is_told(self) -> bool:
+        """Whether there is a frame, or none will come."""
+        return self._slot is not None or self._over
+
+    def _time_left(self) -> float | None:
+        """Seconds until the first frame is overdue; None once there was one."""
+        if self._index >= 0:
+            return None
+        return max(0.0, self._started + self.patience - time.monotonic())
 
     def _finish(self) -> None:
         with self._filled:

@@ -2,98 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame of a source.
-
-    Attributes:
-        image: ``H x W x 3`` uint8.
-        time: Seconds since the source's start.
-        index: Number of the frame in the source, from 0; thinned-out and dropped
-            frames count.
-    """
-
-    image: np.ndarray
-    time: float
-    index: int
-
-
-class Thinner:
-    """Choose frames so that no more than ``fps`` a second remain.
-
-    Args:
-        fps: Frames per second wanted; None keeps all.
-
-    Raises:
-        ValueError: ``fps`` is not above 0.
-    """
-
-    def __init__(self, fps: float | None) -> None:
-        if fps is not None and not fps > 0:
-            raise ValueError(f"fps must be above 0, got {fps}")
-        self.interval = 0.0 if fps is None else 1.0 / fps
-        self._next = -np.inf
-
-    def due(self, time: float) -> bool:
-        """Whether to keep the frame of this time (seconds)."""
-        # Frame times are sums of rounded intervals: forgive a thousandth of one.
-        if time < self._next - 1e-3 * self.interval:
-            return False
-        # Keep to the beat, unless the frame came too late for it.
-        self._next = max(self._next + self.interval, time)
-        if self._next <= time:
-            self._next = time + self.interval
-        return True
-
-
-class FrameSource(ABC):
-    """Frames with their times. Iterate over it, or :meth:`read` one by one.
-
-    Attributes:
-        channel_order: ``'bgr'`` or ``'rgb'``.
-        fps: Frames it gives per second, where that is known.
-        dropped: Frames lost because the reader was too slow.
-        ended: Whether no frame will come any more.
-    """
-
-    channel_order = "bgr"
-    fps: float | None = None
-    dropped = 0
-    ended = False
-
-    @abstractmethod
-    def read(self, wait: bool = True) -> Frame | None:
-        """Return the next frame.
-
-        Args:
-            wait: Whether to wait for a live source's next frame.
-
-        Returns:
-            None at the end, or where there is no new frame and ``wait`` is False.
-        """
-
-    def close(self) -> None:
-        """Let go of files, devices and threads; harmless when repeated."""
-        self.ended = True
-
-    def __iter__(self) -> Iterator[Frame]:
-        while (frame := self.read()) is not None:
-            yield frame
-
-    def __enter__(self) -> FrameSource:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+from .frame_source import FrameSource
+from .live import LiveSource, open_capture
+from .video import Frame, open_video
 
 
 class ArraySource(FrameSource):
@@ -114,62 +32,80 @@ class ArraySource(FrameSource):
         self.channel_order = channel_order
         self.fps = fps
         self._frames = enumerate(frames)
+        self._empty = True
 
     def read(self, wait: bool = True) -> Frame | None:
-        """Return the next frame, or None at the end."""
+        """Return the next frame, or None at the end.
+
+        Raises:
+            ValueError: There is none at all.
+        """
         if self.ended:
             return None
         for index, image in self._frames:
+            self._empty = False
             return Frame(image, index / (self.fps or 1.0), index)
         self.ended = True
+        if self._empty:
+            raise ValueError("the source is empty: it gave no frame")
         return None
 
 
 class VideoSource(FrameSource):
     """A video of known length: a file, or a file behind a URL.
 
+    Frames are upright and come with the container's times.
+
     Args:
-        path: Anything OpenCV opens.
-        fps: Frames per second wanted, thinned out evenly; None keeps all. A video
-            of fewer stays as it is.
+        path: The file, or the URL of one.
+        fps: Frames per second wanted, thinned out evenly by time; None keeps all. A
+            video of fewer stays as it is.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no video, or tells no frame rate.
+        VideoError: It is no video, is damaged, or holds no frame; also on reading.
     """
 
     def __init__(self, path: str | Path, fps: float | None = None) -> None:
-        path = str(path)
-        if "://" not in path and not Path(path).is_file():
-            raise FileNotFoundError(f"no video file at {path}")
-        self._capture = cv2.VideoCapture(path)
-        self._rate = self._capture.get(cv2.CAP_PROP_FPS)
-        if not self._capture.isOpened() or not self._rate > 0:
-            self._capture.release()
-            raise ValueError(
-                f"{path} cannot be read as a video: it may be damaged, or hold a "
-                "codec that this OpenCV lacks"
-            )
-        self._thinner = Thinner(fps)
-        self.fps = self._rate if fps is None else min(fps, self._rate)
-        self._index = -1
+        self._reader = open_video(path)
+        rates = [rate for rate in (fps, self._reader.rate) if rate is not None]
+        self.fps = min(rates, default=None)
+        self._frames = self._reader.frames(fps)
 
     def read(self, wait: bool = True) -> Frame | None:
         """Return the next frame, or None at the end."""
-        while not self.ended and self._capture.grab():
-            self._index += 1
-            time = self._index / self._rate
-            if self._thinner.due(time):
-                ok, image = self._capture.retrieve()
-                if ok:
-                    return Frame(image, time, self._index)
-        self.close()
-        return None
+        frame = None if self.ended else next(self._frames, None)
+        if frame is None:
+            self.close()
+            return None
+        # As cameras give it; the reader's own order is RGB.
+        return replace(frame, image=cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:
         """Close the file."""
         super().close()
-        self._capture.release()
+        self._frames.close()
+        self._reader.close()
+
+
+def open_url(url: str, fps: float | None = None) -> FrameSource:
+    """Open a stream without end, or a video file behind a URL.
+
+    It is opened once: some cameras serve a single client.
+
+    Raises:
+        ConnectionError: It does not open.
+        VideoError: It is a file that cannot be read as a video.
+    """
+    if url.lower().startswith("rtsp"):
+        return LiveSource(url, fps)
+    capture = open_capture(url)
+    if not capture.isOpened():
+        raise ConnectionError(f"cannot open {url}: check address and server")
+    if capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0:
+        return LiveSource(url, fps, capture=capture)
+    capture.release()
+    return VideoSource(url, fps)
 
 
 def open_source(
@@ -189,16 +125,14 @@ def open_source(
     Raises:
         FileNotFoundError: There is no such file.
         ConnectionError: The camera or stream does not open.
-        ValueError: The file is no video.
+        VideoError: The file cannot be read as a video.
     """
-    from .live import LiveSource, is_live
-
     if isinstance(source, FrameSource):
         return source
     if isinstance(source, int):
         return LiveSource(source, fps)
     if isinstance(source, (str, Path)):
-        if "://" in str(source) and is_live(str(source)):
-            return LiveSource(str(source), fps)
+        if "://" in str(source):
+            return open_url(str(source), fps)
         return VideoSource(source, fps)
     return ArraySource(source, fps, channel_order)

@@ -48,6 +48,7 @@ class PyAVReader(VideoReader):
         with self.opened() as (container, stream):
             self.format = container.format.name
             self.codec = stream.codec_context.codec.canonical_name
+            self._header_rate = stream.average_rate or stream.guessed_rate
             self._stored_size = stream.codec_context.height, stream.codec_context.width
         self._jumped = False
 
@@ -68,6 +69,13 @@ class PyAVReader(VideoReader):
             raise self._error(error.strerror or error) from error
         except CutShortError as error:
             raise self._error(error) from error
+
+    @property
+    def rate(self) -> float | None:
+        """Frames per second on the average; of a URL, what its header says."""
+        if Path(self.path).is_file():
+            return super().rate
+        return None if self._header_rate is None else float(self._header_rate)
 
     def key_frames(self) -> list[VideoFrame]:
         """Decode the frames that need no other."""

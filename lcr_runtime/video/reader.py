@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import ClassVar
 
@@ -85,7 +85,7 @@ class VideoReader(ABC):
         """All frames, from the first."""
         return self.frames()
 
-    def frames(self, fps: float | None = None) -> Iterator[Frame]:
+    def frames(self, fps: float | None = None) -> Generator[Frame, None, None]:
         """Frames from the first, at most ``fps`` a second.
 
         Only frames that are due become pictures.

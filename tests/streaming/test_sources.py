@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 import time
@@ -10,40 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from stream_cases import Camera, moving_square, numbered, wait_until, write_video
+from video_files import Kind, write
 
 from lcr_runtime.live import LiveSource
-from lcr_runtime.sources import (
-    ArraySource,
-    Thinner,
-    VideoSource,
-    open_source,
-)
-
-
-def kept(fps, rate, count=60):
-    thinner = Thinner(fps)
-    return [i for i in range(count) if thinner.due(i / rate)]
-
-
-def test_thinner_keeps_an_even_beat():
-    assert kept(None, 30) == list(range(60))
-    assert kept(10, 30) == list(range(0, 60, 3))
-    assert kept(30, 30) == list(range(60))
-    assert kept(60, 30) == list(range(60))
-    twelve = kept(12, 30)
-    assert len(twelve) == 24
-    assert set(np.diff(twelve)) == {2, 3}
-    with pytest.raises(ValueError, match="fps must be above 0"):
-        Thinner(0)
-
-
-def test_thinner_goes_on_after_a_pause_without_a_burst():
-    thinner = Thinner(10)
-    assert thinner.due(0.0)
-    assert thinner.due(5.0)
-    assert not thinner.due(5.03)
-    assert not thinner.due(5.06)
-    assert thinner.due(5.1)
+from lcr_runtime.sources import ArraySource, VideoSource, open_source
+from lcr_runtime.video import VideoError
 
 
 def test_arrays_come_with_times():
@@ -77,8 +49,37 @@ def test_missing_and_broken_files_are_told_apart(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.mp4"):
         open_source(tmp_path / "none.mp4")
     (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(ValueError, match="text.mp4 cannot be read as a video"):
+    with pytest.raises(VideoError, match="text.mp4 cannot be read by pyav"):
         open_source(tmp_path / "text.mp4")
+
+
+def test_an_empty_source_is_an_error():
+    with pytest.raises(ValueError, match="the source is empty"):
+        list(ArraySource(iter([])))
+
+
+@pytest.mark.parametrize("orientation", [90, 180, 270, "mirror"])
+def test_a_phone_held_in_any_way_gives_upright_frames(tmp_path, orientation):
+    lossless = dict(codec="qtrle", pixels="rgb24")
+    upright = write(Kind("upright.mov", **lossless), tmp_path)
+    turned = Kind("turned.mov", orientation=orientation, **lossless)
+    with (
+        open_source(upright, fps=4) as one,
+        open_source(write(turned, tmp_path), fps=4) as other,
+    ):
+        frames = list(zip(one, other, strict=True))
+    assert len(frames) == 5
+    for frame, same in frames:
+        assert frame.time == same.time
+        assert np.array_equal(frame.image, same.image)
+
+
+def test_times_come_from_the_container_and_thin_it_out(tmp_path):
+    times = [500, 540, 590, 900, 940, 2000]
+    path = write(Kind("variable.mp4", count=6, times=times), tmp_path)
+    with open_source(path, fps=10) as source:
+        read = [(frame.index, round(frame.time, 3)) for frame in source]
+    assert read == [(0, 0.0), (3, 0.4), (5, 1.5)]
 
 
 def test_missing_camera_is_named():
@@ -193,6 +194,10 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
     """An IP camera: JPEG frames without end, over HTTP."""
 
     def do_GET(self):  # noqa: N802
+        self.server.clients += 1
+        if self.server.clients > self.server.max_clients:
+            self.send_error(503)
+            return
         self.send_response(200)
         kind = "multipart/x-mixed-replace; boundary=frame"
         self.send_header("Content-Type", kind)
@@ -211,15 +216,28 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def ip_camera():
+@contextlib.contextmanager
+def serve_camera(max_clients=1000):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), MotionJpeg)
     server.daemon_threads = True
     server.frames_per_connection = 60
+    server.clients, server.max_clients = 0, max_clients
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/video.mjpg"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def ip_camera():
+    with serve_camera() as url:
+        yield url
+
+
+@pytest.fixture
+def ip_camera_of_one_client():
+    with serve_camera(max_clients=1) as url:
+        yield url
 
 
 def test_http_stream_is_live_and_survives_a_lost_connection(ip_camera):
@@ -230,6 +248,20 @@ def test_http_stream_is_live_and_survives_a_lost_connection(ip_camera):
         while source.reconnects == 0:  # a connection gives 60 frames
             assert source.read() is not None
         assert source.read() is not None
+
+
+def test_a_camera_that_serves_one_client_is_opened_once(ip_camera_of_one_client):
+    with open_source(ip_camera_of_one_client) as source:
+        assert source.read().image.shape == (48, 64, 3)
+
+
+def test_a_camera_that_opens_and_sends_nothing_is_named():
+    source = LiveSource(
+        "rtsp://camera", first_delay=0.01, opener=lambda _: Camera([]), patience=0.2
+    )
+    with pytest.raises(ConnectionError, match="rtsp://camera opens, but gave no frame"):
+        source.read()
+    assert source.read() is None and not source._thread.is_alive()
 
 
 def test_http_stream_that_is_not_there_is_named():
