@@ -5,8 +5,13 @@ LCR's models, transforms, datasets and hooks with MMAction2. A config asks for t
 with ``custom_imports = dict(imports=['lcr_mmaction'], allow_failed_imports=False)``.
 """
 
-from .upstream import apply_mends
-from .version import __version__
+from .threads import prepare_threads
+
+# Before anything loads PyTorch.
+prepare_threads()
+
+from .upstream import apply_mends  # noqa: E402
+from .version import __version__  # noqa: E402
 
 # The mends come first: without them the imports below can fail.
 apply_mends()

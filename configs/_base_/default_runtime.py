@@ -22,6 +22,7 @@ custom_hooks = [
     dict(type="ExactResumeHook"),
     dict(type="DataGuardHook"),
     dict(type="CheckpointGuardHook"),
+    dict(type="ThreadsHook"),
     dict(type="EMAHook", ema_type="MomentumAnnealingEMA", momentum=0.002, gamma=100),
 ]
 

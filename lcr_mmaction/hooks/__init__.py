@@ -4,6 +4,7 @@ from .atomic_checkpoint import AtomicCheckpointHook
 from .checkpoint_guard import CheckpointGuardHook, CheckpointMismatchError
 from .data_guard import DataGuardHook, LabelRangeError
 from .exact_resume import ExactResumeHook
+from .threads import ThreadsHook
 
 __all__ = [
     "AtomicCheckpointHook",
@@ -12,4 +13,5 @@ __all__ = [
     "DataGuardHook",
     "ExactResumeHook",
     "LabelRangeError",
+    "ThreadsHook",
 ]

@@ -6,6 +6,8 @@ MMEngine alone.
 
 from __future__ import annotations
 
+import lcr_mmaction  # noqa: F401  # isort: skip  (before PyTorch: how threads wait)
+
 import argparse
 import itertools
 import statistics
@@ -20,8 +22,6 @@ from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-
-import lcr_mmaction  # noqa: F401 - registers the plugin before the config is read
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,6 +12,8 @@ coding of motion does, goes with it.
 
 from __future__ import annotations
 
+import lcr_mmaction  # noqa: F401  # isort: skip  (before PyTorch: how threads wait)
+
 import argparse
 import json
 from collections.abc import Callable
