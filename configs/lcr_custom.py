@@ -8,7 +8,7 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
-from lcr_mmaction.datasets.text import read_label_map  # noqa: E402
+from lcr_runtime.text import read_label_map  # noqa: E402
 
 classes = tuple(read_label_map(f"{data_root}/label_map.txt"))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
+
+from .text import read_label_map
 
 
 def find_labels(
@@ -21,7 +22,8 @@ def find_labels(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: There are not as many names as classes.
+        ValueError: There are not as many names as classes, or the file is no such
+            list (:class:`~.text.TextFileError`).
     """
     if labels is None:
         labels = (config.get("streaming") or {}).get("labels")
@@ -34,19 +36,9 @@ def find_labels(
     where = ""
     if isinstance(labels, (str, PathLike)):
         where = f" in {labels}"
-        labels = read_labels(labels)
+        labels = read_label_map(labels)
     if len(labels) != num_classes:
         raise ValueError(
             f"{len(labels)} labels{where} for the {num_classes} classes of the model"
         )
     return list(labels)
-
-
-def read_labels(path: str | PathLike) -> list[str]:
-    """Names of classes from a file with one a line, in the order of their indices.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]

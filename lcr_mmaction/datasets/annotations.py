@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mmengine.fileio import get
 
-from .text import TextFileError, split_lines
+from lcr_runtime.text import TextFileError, split_lines
 
 _SHOWN = 5
 # Days of video, or more classes than anybody has: a slip of the pen.
@@ -31,7 +31,7 @@ def read_list(
     may contain spaces.
 
     Args:
-        path: The list file, text as :func:`~.text.read_lines` takes it.
+        path: The list file, text as :func:`lcr_runtime.text.read_lines` takes it.
         int_columns: Names of the columns after the path, for the messages. None
             may be negative; ``total_frames`` must be at least 1.
         delimiter: Column separator; None is any whitespace.

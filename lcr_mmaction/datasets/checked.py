@@ -23,18 +23,19 @@ _JPEG_TAIL = 4096
 class CheckedVideoDataset(CheckedReading, VideoDataset):
     """``VideoDataset`` that names bad lines, missing and damaged videos.
 
-    Takes all arguments of ``VideoDataset`` but ``multi_class``, and those of
+    Takes all arguments of ``VideoDataset`` and those of
     :class:`~lcr_mmaction.datasets.reading.CheckedReading`. List lines read
-    ``<path> <label>``; paths may contain spaces.
+    ``<path> <label>``; paths may contain spaces. With ``multi_class`` a line has any
+    number of labels, and paths contain no ``delimiter``.
     """
 
     def load_data_list(self) -> list[dict]:
         """Read the list file."""
         delimiter = None if self.delimiter == " " else self.delimiter
         prefix = self.data_prefix["video"] or ""
+        rows = read_list(self.ann_file, ("label",), delimiter, self.multi_class)
         return [
-            dict(filename=osp.join(prefix, path), label=label)
-            for path, label in read_list(self.ann_file, ("label",), delimiter)
+            dict(filename=osp.join(prefix, path), label=label) for path, label in rows
         ]
 
     def fault_on_disk(self, info: dict) -> str | None:
@@ -54,10 +55,11 @@ class CheckedVideoDataset(CheckedReading, VideoDataset):
 class CheckedRawframeDataset(CheckedReading, RawframeDataset):
     """``RawframeDataset`` that names bad lines, missing and damaged frames.
 
-    Takes all arguments of ``RawframeDataset`` but ``multi_class``, and those of
+    Takes all arguments of ``RawframeDataset`` and those of
     :class:`~lcr_mmaction.datasets.reading.CheckedReading`. List lines read
     ``<folder> <total_frames> <label>``, with ``with_offset`` ``<folder> <offset>
-    <total_frames> <label>``; paths may contain spaces. Frames are RGB images;
+    <total_frames> <label>``; paths may contain spaces. With ``multi_class`` a line
+    has any number of labels, and paths contain no spaces. Frames are RGB images;
     JPEGs cut short are found by their missing end marker.
     """
 
@@ -69,7 +71,9 @@ class CheckedRawframeDataset(CheckedReading, RawframeDataset):
             dict(
                 frame_dir=osp.join(prefix, path), **dict(zip(columns, row, strict=True))
             )
-            for path, *row in read_list(self.ann_file, columns)
+            for path, *row in read_list(
+                self.ann_file, columns, many_labels=self.multi_class
+            )
         ]
 
     def fault_on_disk(self, info: dict) -> str | None:

@@ -6,9 +6,10 @@ import logging
 from typing import Any
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from .annotations import summary
+from .annotations import ListFileError, summary
 
 
 class DamagedClipError(ValueError):
@@ -43,10 +44,10 @@ class CheckedReading:
     def __init__(
         self, *args: Any, max_damaged: int = 10, check_files: bool = True, **kwargs: Any
     ) -> None:
-        if kwargs.get("multi_class"):
+        if kwargs.get("multi_class") and not kwargs.get("num_classes"):
             raise ValueError(
-                f"{type(self).__name__} reads lists of one label per clip; use "
-                "MMAction2's own dataset for multi_class=True."
+                f"{type(self).__name__} with multi_class=True needs num_classes, the "
+                "length of a clip's row of labels."
             )
         self.max_damaged = max_damaged
         self.check_files = check_files
@@ -70,10 +71,53 @@ class CheckedReading:
         if self._fully_initialized:
             return
         super().full_init()
-        # In shared memory, so that all loader workers count together.
-        self._damaged = torch.zeros(len(self), dtype=torch.bool).share_memory_()
+        self._forget_damage()
+        if self.multi_class:
+            self._check_many_labels()
         if self.check_files:
             self._look_for_clips()
+
+    def _check_many_labels(self) -> None:
+        """Check the range, on which making rows of labels would fail without a word."""
+        faults = [
+            f"{info.get('filename') or info['frame_dir']} has label {label}"
+            for info in map(self._listed, range(len(self)))
+            for label in info["label"]
+            if label >= self.num_classes
+        ]
+        if faults:
+            raise ListFileError(
+                f"{self.ann_file} has labels that num_classes = {self.num_classes} "
+                f"does not reach:\n{summary(faults)}"
+            )
+
+    def _listed(self, index: int) -> dict:
+        """What the list says of a clip, with its labels as numbers."""
+        return BaseDataset.get_data_info(self, index)
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the classes of a clip, by which ``ClassBalancedDataset`` repeats it.
+
+        Args:
+            idx: Index of the clip.
+        """
+        label = self._listed(idx)["label"]
+        return list(label) if self.multi_class else [label]
+
+    def get_subset_(self, indices: list[int] | int) -> None:
+        """Keep some clips alone, by index."""
+        super().get_subset_(indices)
+        self._forget_damage()
+
+    def get_subset(self, indices: list[int] | int) -> CheckedReading:
+        """Return a dataset of some clips alone, by index."""
+        subset = super().get_subset(indices)
+        subset._forget_damage()
+        return subset
+
+    def _forget_damage(self) -> None:
+        # In shared memory, so that all loader workers count together.
+        self._damaged = torch.zeros(len(self), dtype=torch.bool).share_memory_()
 
     def _look_for_clips(self) -> None:
         infos = (self.get_data_info(index) for index in range(len(self)))

@@ -2,7 +2,12 @@
 
 from .atomic_checkpoint import AtomicCheckpointHook
 from .checkpoint_guard import CheckpointGuardHook, CheckpointMismatchError
-from .data_guard import DataGuardHook, LabelRangeError
+from .data_guard import (
+    DataGuardHook,
+    LabelError,
+    LabelRangeError,
+    LabelTableError,
+)
 from .exact_resume import ExactResumeHook
 from .threads import ThreadsHook
 
@@ -12,6 +17,8 @@ __all__ = [
     "CheckpointMismatchError",
     "DataGuardHook",
     "ExactResumeHook",
+    "LabelError",
     "LabelRangeError",
+    "LabelTableError",
     "ThreadsHook",
 ]

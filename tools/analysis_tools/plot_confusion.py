@@ -16,6 +16,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 
+from lcr_runtime.text import read_label_map  # noqa: E402
+
 CELL_INCHES = 0.3
 
 
@@ -62,7 +64,7 @@ def main() -> None:
     matrix = count(load(args.results))
     names = [str(i) for i in range(len(matrix))]
     if args.label_file:
-        names = args.label_file.read_text(encoding="utf-8").split("\n")[: len(matrix)]
+        names = read_label_map(args.label_file)
     if len(names) != len(matrix):
         raise SystemExit(
             f"{args.label_file} names {len(names)} classes, the results have "

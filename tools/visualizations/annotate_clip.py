@@ -16,6 +16,7 @@ from mmengine.config import Config
 from PIL import Image
 
 import lcr_mmaction  # noqa: F401 - registers the plugin before the config is read
+from lcr_runtime.text import read_label_map
 
 FORMATS = (".mp4", ".gif", ".png")
 MIN_WIDTH = 300
@@ -77,7 +78,7 @@ def class_names(config: str, label_file: Path | None, count: int) -> list[str]:
         ValueError: There are fewer or more names than classes.
     """
     if label_file is not None:
-        names = label_file.read_text(encoding="utf-8").splitlines()
+        names = read_label_map(label_file)
     else:
         dataset = Config.fromfile(config).get("test_dataloader", {}).get("dataset", {})
         names = (dataset.get("metainfo") or {}).get("classes") or range(count)

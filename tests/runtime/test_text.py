@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lcr_mmaction.datasets import text
 from lcr_mmaction.datasets.annotations import ListFileError, read_list
-from lcr_mmaction.datasets.text import (
+from lcr_runtime import text
+from lcr_runtime.text import (
     TextFileError,
     read_label_map,
     read_lines,
