@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ..models import mixers
 from ..models.state import state_from_tensors, state_tensors
 from ..models.token_grid import TokenGrid
+from ..models.vision_rwkv import spatial_mix
+from ..models.vision_rwkv.normalised_wkv import traceable_normalised_bi_wkv
 from ..ops.traceable import traceable_bi_wkv
 
 
@@ -108,9 +110,16 @@ class StepGraph(ClipGraph):
 @contextmanager
 def traceable() -> Iterator[None]:
     """Replace the compiled operator by standard ones while exporting."""
-    operator = mixers.bi_wkv
-    mixers.bi_wkv = traceable_bi_wkv
+    standard = (
+        (mixers, "bi_wkv", traceable_bi_wkv),
+        (spatial_mix, "bi_wkv", traceable_bi_wkv),
+        (spatial_mix, "normalised_bi_wkv", traceable_normalised_bi_wkv),
+    )
+    compiled = [getattr(module, name) for module, name, _ in standard]
+    for module, name, function in standard:
+        setattr(module, name, function)
     try:
         yield
     finally:
-        mixers.bi_wkv = operator
+        for (module, name, _), function in zip(standard, compiled, strict=True):
+            setattr(module, name, function)

@@ -22,6 +22,8 @@ from .rope import RotaryEmbedding2D
 from .state import LCRState, pytree
 from .token_grid import TokenGrid, find_tube_mask
 from .token_shift import TOKEN_SHIFTS
+from .vision_rwkv.archs import find_vision_rwkv
+from .vision_rwkv.positions import LearnedPositions
 
 READOUTS = ("cls", "mean")
 POSITIONS = ("fourier+rope", "rope", "none")
@@ -37,7 +39,10 @@ class LCRBackbone(BaseModule):
 
     Args:
         arch: Name in :data:`.archs.ARCHS` or a dict with ``embed_dims``,
-            ``num_layers``, ``num_heads`` and ``mlp_ratio``.
+            ``num_layers``, ``num_heads`` and ``mlp_ratio``. Or an image model to start
+            from, a name in :data:`.vision_rwkv.archs.VISION_RWKV_ARCHS` or a dict of
+            a ``VisionRWKVArch``: it brings its own parts, and the options from
+            ``block`` to ``zero_init_edge`` must be left out.
         img_size: Side, or ``(height, width)``, that :meth:`init_state` assumes
             when it is given none. Clips may have any size that ``patch_size``
             divides.
@@ -102,7 +107,21 @@ class LCRBackbone(BaseModule):
                 raise ValueError(
                     f"{name}={value!r} is unknown: choose one of {sorted(known)}"
                 )
-        settings = find_arch(arch)
+        image_model = find_vision_rwkv(arch)
+        if image_model is None:
+            settings = find_arch(arch)
+        else:
+            chosen = (block, cell, kv_source, token_shift, mixer, patch_embed)
+            if (*chosen, positions, readout, zero_init_edge) != (
+                *("residual", "leaky", "edge+frame", "causal_conv", "rwkv"),
+                *("causal_stem", "fourier+rope", "mean", False),
+            ):
+                raise ValueError(
+                    f"arch={arch!r} brings its own parts: leave out all options from "
+                    "block to zero_init_edge"
+                )
+            settings = image_model._asdict()
+            patch_embed, positions, zero_init_edge = "patch", "none", True
         dim, depth = settings["embed_dims"], settings["num_layers"]
         heads = settings["num_heads"]
         if not -1 <= frozen_stages <= depth:
@@ -126,24 +145,37 @@ class LCRBackbone(BaseModule):
             for parameter in self.edge_embed.parameters():
                 nn.init.zeros_(parameter)
         self.rope = RotaryEmbedding2D(dim // heads) if "rope" in positions else None
-        self.positions = FourierPositions(dim) if "fourier" in positions else None
+        self.positions: nn.Module | None = (
+            FourierPositions(dim) if "fourier" in positions else None
+        )
         if self.num_prefix:
             self.cls_token = nn.Parameter(torch.zeros(dim))
             self.cls_edge = nn.Parameter(torch.zeros(dim))
             nn.init.trunc_normal_(self.cls_token, std=0.02)
-        self.blocks = nn.ModuleList(
-            BLOCKS[block](
-                dim,
-                heads,
-                settings["mlp_ratio"],
-                cell=cell,
-                token_shift=token_shift,
-                mixer=mixer,
-                kv_source=kv_source,
-                drop_path=drop_path_rate * i / max(depth - 1, 1),
+        self.input_norm: nn.Module = nn.Identity()
+        self.output_norm: nn.Module = nn.Identity()
+        drop_rates = [drop_path_rate * i / max(depth - 1, 1) for i in range(depth)]
+        if image_model is not None:
+            height, width = (side // patch_size for side in self.img_size)
+            self.positions = LearnedPositions(dim, (height, width))
+            self.input_norm, self.output_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+            self.blocks = nn.ModuleList(
+                map(image_model.block, range(depth), drop_rates)
             )
-            for i in range(depth)
-        )
+        else:
+            self.blocks = nn.ModuleList(
+                BLOCKS[block](
+                    dim,
+                    heads,
+                    settings["mlp_ratio"],
+                    cell=cell,
+                    token_shift=token_shift,
+                    mixer=mixer,
+                    kv_source=kv_source,
+                    drop_path=rate,
+                )
+                for rate in drop_rates
+            )
         self._freeze_stages()
 
     @property
@@ -258,6 +290,7 @@ class LCRBackbone(BaseModule):
         edges, _ = self.edge_embed(edge, ())
         if self.positions is not None:
             tokens = tokens + self.positions(grid)
+        tokens = self.input_norm(tokens)
         tokens, edges = grid.select(tokens), grid.select(edges) * self.edge_weight
         if self.num_prefix:
             shape = (*tokens.shape[:2], 1, -1)
@@ -275,6 +308,7 @@ class LCRBackbone(BaseModule):
             else:
                 tokens, memory, last = block(tokens, edges, before, context)
             after.append(last)
+        tokens = self.output_norm(tokens)
         features = torch.cat([self._read(tokens), self._read(memory)], dim=-1)
         return features, LCRState(maps, tuple(after))
 
@@ -315,7 +349,7 @@ class LCRBackbone(BaseModule):
     def _freeze_stages(self) -> None:
         if self.frozen_stages < 0:
             return
-        trained = nn.ModuleList(self.blocks[self.frozen_stages :])
+        trained = nn.ModuleList([*self.blocks[self.frozen_stages :], self.output_norm])
         frozen = set(self.parameters()) - set(trained.parameters())
         for parameter in frozen:
             parameter.requires_grad_(False)

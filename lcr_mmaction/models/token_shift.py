@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .state import Tree
 from .token_grid import TokenGrid
+from .vision_rwkv.quarter_shift import blend, quarter_shift
 
 
 def previous_frames(tokens: Tensor, before: Tensor) -> Tensor:
@@ -126,19 +127,8 @@ class QShift(TokenShift):
         self, tokens: Tensor, before: Tree, grid: TokenGrid
     ) -> tuple[Tensor, Tree]:
         """Shift tokens; nothing is kept."""
-        images = grid.to_map(tokens)
-        left, right, up, down = images.chunk(4, dim=1)
-        shifted = torch.cat(
-            [
-                F.pad(left, (1, 0))[..., :-1],
-                F.pad(right, (0, 1))[..., 1:],
-                F.pad(up, (0, 0, 1, 0))[..., :-1, :],
-                F.pad(down, (0, 0, 0, 1))[..., 1:, :],
-            ],
-            dim=1,
-        )
-        shifted = grid.to_tokens(shifted, tokens.shape[1])
-        return torch.lerp(shifted, tokens, self.mix.to(tokens.dtype)), before
+        shifted = quarter_shift(tokens, grid)
+        return blend(shifted, tokens, self.mix), before
 
 
 class NoShift(TokenShift):
