@@ -21,6 +21,7 @@ from . import (  # noqa: E402
     hooks,
     models,
     ops,
+    optim,
     transforms,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "hooks",
     "models",
     "ops",
+    "optim",
     "transforms",
 ]
