@@ -1,5 +1,5 @@
-# AdamW with warm-up and cosine decay, per iteration. Norms, biases, decays,
-# mixes and tokens are vectors or named below: none of them is decayed.
+# AdamW with warm-up and cosine decay, per iteration. Matrices and convolutions are
+# decayed, nothing else.
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=50, val_interval=5)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -7,18 +7,7 @@ test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05),
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        custom_keys={
-            "decay_speed": dict(decay_mult=0.0),
-            "bonus": dict(decay_mult=0.0),
-            "shift": dict(decay_mult=0.0),
-            "cell": dict(decay_mult=0.0),
-            "cls_token": dict(decay_mult=0.0),
-            "cls_edge": dict(decay_mult=0.0),
-        },
-    ),
+    constructor="MatrixDecayOptimWrapperConstructor",
     clip_grad=dict(max_norm=2.0),
 )
 param_scheduler = [

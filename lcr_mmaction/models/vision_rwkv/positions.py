@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,6 +38,8 @@ class LearnedPositions(nn.Module):
         dim: Channels C.
         size: ``(height, width)`` of the patch grid that is learned.
     """
+
+    no_weight_decay: ClassVar[frozenset[str]] = frozenset({"table"})
 
     def __init__(self, dim: int, size: tuple[int, int]) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -146,6 +146,8 @@ class DynamicDecayMix(SpatialMix):
         layer: The block's place, which the start depends on.
         rank: Rank of the decays.
     """
+
+    no_weight_decay: ClassVar[frozenset[str]] = frozenset({"bonus"})
 
     def __init__(self, dim: int, num_heads: int, layer: Layer, rank: int = 64) -> None:
         super().__init__()

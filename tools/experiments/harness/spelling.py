@@ -14,14 +14,33 @@ _BEFORE: list[tuple[str, str, Options]] = [
     ("positions", "none", dict(absolute_positions=False, rope=False)),
 ]
 
+# Of the optimizer: both spare what the list of names before them spared, of LCR and of
+# its peers.
+_NO_DECAY = dict(decay_mult=0.0)
+_NAMES = ("decay_speed", "bonus", "shift", "cell", "cls_token", "cls_edge")
+_PARAMWISE_BEFORE = dict(
+    norm_decay_mult=0.0,
+    bias_decay_mult=0.0,
+    custom_keys={name: _NO_DECAY for name in _NAMES},
+)
+_SINCE: list[Options] = [
+    dict(constructor="MatrixDecayOptimWrapperConstructor"),
+    dict(
+        constructor="DefaultOptimWrapperConstructor",
+        paramwise_cfg=_PARAMWISE_BEFORE | dict(custom_keys={"cls_token": _NO_DECAY}),
+    ),
+]
+
 
 def first_spelled(content: Options) -> Options:
     """Spell what decides a run's result as the first version of the code did.
 
-    A change belongs here only if it changes no result.
+    A change belongs here only if it changes no result, or none beyond what another
+    seed does.
 
     Args:
-        content: Parts of a config, ``model`` among them; left as it is.
+        content: What decides a run's result, by the parts of its config; left as it
+            is.
     """
     model = content["model"]
     backbone = dict(model["backbone"])
@@ -29,4 +48,14 @@ def first_spelled(content: Options) -> Options:
         if backbone.get(option) == value:
             del backbone[option]
             backbone |= before
-    return {**content, "model": {**model, "backbone": backbone}}
+    optimizer = dict(content["optim_wrapper"])
+    parts = ("constructor", "paramwise_cfg")
+    if {part: optimizer.pop(part) for part in parts if part in optimizer} in _SINCE:
+        optimizer["paramwise_cfg"] = _PARAMWISE_BEFORE
+    else:
+        optimizer = content["optim_wrapper"]
+    # Which random numbers a run draws is its seed's affair.
+    hooks = [h for h in content["custom_hooks"] if h["type"] != "ExactResumeHook"]
+    model = {**model, "backbone": backbone}
+    changed = dict(model=model, optim_wrapper=optimizer, custom_hooks=hooks)
+    return content | changed

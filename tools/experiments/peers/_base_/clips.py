@@ -16,8 +16,16 @@ custom_hooks = [
 ]
 
 # Half of what LCR takes: the best that was tried for SlowOnly and TSM, and as good as
-# any for the transformers.
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+# any for the transformers. Their parts do not say which weights decay.
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    constructor="DefaultOptimWrapperConstructor",
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        custom_keys={"cls_token": dict(decay_mult=0.0)},
+    ),
+)
 
 model = dict(
     _delete_=True,
