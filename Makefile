@@ -28,9 +28,10 @@ demo: env
 
 # The model that ships, at work on a synthetic video.
 stream: env
-	$(BIN)/python tools/data/synthetic/render_stream.py --out data/stream --videos 1
+	$(BIN)/python tools/data/synthetic/render_stream.py --videos 1
 	$(BIN)/python demo/stream_demo.py shipped shipped \
-		data/stream/videos/stream_00001.mp4 --out data/stream/seen.mp4 --events -
+		data/synthetic_streams/validation/videos/stream_00001.mp4 \
+		--out data/synthetic_streams/seen.mp4 --events -
 
 # A process per processor; the tests of a file share what they have built.
 test: env

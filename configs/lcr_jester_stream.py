@@ -3,7 +3,7 @@
 # Starts from what lcr_jester_tiny.py trained: --cfg-options load_from=CHECKPOINT.
 _base_ = ["lcr_jester_tiny.py"]
 
-stream_root = "{{$STREAM_ROOT:data/synthetic_streams}}"
+stream_root = "{{$STREAM_ROOT:data/synthetic_streams/train}}"
 no_gesture = 25
 
 model = dict(

@@ -20,15 +20,27 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, redirect_stdout
+from os.path import isfile
 from typing import TextIO
 
 import cv2
 import numpy as np
 from mmengine.logging import MMLogger
 
-from lcr_mmaction.deployment.command_line import model_parser
-from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, open_source
+from lcr_mmaction.command_line import (
+    add_label_file,
+    model_parser,
+    output_file,
+    positive,
+)
+from lcr_mmaction.streaming import (
+    POLICIES,
+    GestureEvent,
+    StreamingRecognizer,
+    open_source,
+)
 from lcr_runtime.overlay import Overlay
+from lcr_runtime.video.writer import VideoWriter
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,50 +49,42 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "source", help="number of a camera, URL (rtsp://, http://) or video file"
     )
-    parser.add_argument("--out", help="write an annotated mp4 here")
+    parser.add_argument(
+        "--out", type=output_file(".mp4"), help="write an annotated mp4 here"
+    )
     parser.add_argument("--show", action="store_true", help="open a window; q quits")
     parser.add_argument(
-        "--events", help="write events here, one JSON object a line; - is stdout"
+        "--events",
+        type=lambda text: text if text == "-" else output_file()(text),
+        help="write events here, one JSON object a line; - is stdout",
     )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--labels", help="file with the name of one class a line")
-    parser.add_argument("--policy", help="keep, decay, staggered, reset_on_background")
-    parser.add_argument("--fps", type=float, help="frames per second for the model")
-    parser.add_argument("--max-frames", type=int, help="stop after so many frames")
-    return parser.parse_args()
+    add_label_file(parser)
+    parser.add_argument("--policy", help=f"one of {', '.join(POLICIES)}")
+    parser.add_argument(
+        "--fps", type=positive(float), help="frames per second for the model"
+    )
+    parser.add_argument(
+        "--max-frames", type=positive(int), help="stop after so many frames"
+    )
+    args = parser.parse_args()
+    if not (args.source.isdigit() or "://" in args.source or isfile(args.source)):
+        parser.error(f"no video file at {args.source}")
+    if args.show and not has_display():
+        parser.error("--show needs a display: use --out or --events instead")
+    return args
 
 
-class VideoFile:
-    """An mp4 that is opened with the first frame, whose size it takes."""
-
-    def __init__(self, path: str, fps: float) -> None:
-        self.path, self.fps = path, fps
-        self.writer: cv2.VideoWriter | None = None
-
-    def write(self, image: np.ndarray) -> None:
-        """Add a frame, BGR."""
-        if self.writer is None:
-            fourcc = cv2.VideoWriter_fourcc(*"mp4v")
-            size = image.shape[1::-1]
-            self.writer = cv2.VideoWriter(self.path, fourcc, self.fps, size)
-            if not self.writer.isOpened():
-                raise SystemExit(f"cannot write {self.path}: does its folder exist?")
-        self.writer.write(image)
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self.writer is not None:
-            self.writer.release()
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    linux = sys.platform.startswith("linux")
+    return not linux or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 class Window:
     """A window that shows a video no faster than it was filmed."""
 
     def __init__(self, name: str) -> None:
-        if sys.platform.startswith("linux") and not (
-            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        ):
-            raise SystemExit("--show needs a display: use --out or --events instead")
         self.name = name
         self.began = time.monotonic()
 
@@ -131,7 +135,7 @@ def main() -> None:
             args.config,
             args.checkpoint,
             args.device,
-            labels=args.labels,
+            labels=args.label_file,
             policy=args.policy,
             fps=args.fps,
         )
@@ -148,8 +152,7 @@ def main() -> None:
         window = stack.enter_context(closing(Window("LCR"))) if args.show else None
         video = None
         if args.out:
-            rate = source.fps or 15.0
-            video = stack.enter_context(closing(VideoFile(args.out, rate)))
+            video = stack.enter_context(VideoWriter(args.out, source.fps or 15.0))
         overlay = Overlay(recognizer.labels) if window or video else None
         results = stack.enter_context(closing(recognizer.run(source)))
         try:

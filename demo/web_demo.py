@@ -15,7 +15,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.command_line import add_label_file, model_parser, positive
 from lcr_mmaction.streaming import GestureEvent, StreamingRecognizer, StreamResult
 from lcr_runtime.overlay import Overlay
 
@@ -31,11 +31,11 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = model_parser(__doc__)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--labels", help="file with the name of one class a line")
+    add_label_file(parser)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for the network")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument(
-        "--visitors", type=int, default=4, help="cameras at the same time"
+        "--visitors", type=positive(int), default=4, help="cameras at the same time"
     )
     return parser.parse_args()
 
@@ -151,7 +151,7 @@ def main() -> None:
     args = parse_args()
     cv2.setNumThreads(1)  # small frames: its threads cost more than they save
     shared = StreamingRecognizer(
-        args.config, args.checkpoint, args.device, labels=args.labels
+        args.config, args.checkpoint, args.device, labels=args.label_file
     )
     build(shared, args.visitors).launch(server_name=args.host, server_port=args.port)
 

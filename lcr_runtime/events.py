@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+
+from .running_mean import smooth
 
 BACKGROUND = ("No gesture", "Doing other things")
 
@@ -155,3 +158,26 @@ class EventDetector:
         self._leader = leader
         rested = time - self._ended[leader] >= self.cooldown
         return leader if self._led >= self.min_frames and rested else None
+
+
+def detect(
+    scores: np.ndarray,
+    times: Sequence[float],
+    labels: Sequence[str],
+    smoothing: float,
+    **options: Any,
+) -> list[GestureEvent]:
+    """Events of a whole video, from the raw scores of its frames.
+
+    Args:
+        scores: Probabilities ``[T, num_classes]``, not smoothed.
+        times: Of the frames, seconds.
+        labels: Names of the classes.
+        smoothing: Share of the past.
+        **options: Of :class:`EventDetector`.
+    """
+    detector = EventDetector(labels, **options)
+    events: list[GestureEvent] = []
+    for row, time in zip(smooth(scores, smoothing), times, strict=True):
+        events += detector.update(row, time)
+    return events + detector.finish()

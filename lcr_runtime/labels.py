@@ -21,9 +21,9 @@ def find_labels(
             ``metainfo.classes``, or else the indices.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: There are not as many names as classes, or the file is no such
-            list (:class:`~.text.TextFileError`).
+        OSError: The file is missing or out of reach.
+        ValueError: There are not as many names as classes, or the file is not as
+            :func:`~.text.read_label_map` takes it.
     """
     if labels is None:
         labels = (config.get("streaming") or {}).get("labels")

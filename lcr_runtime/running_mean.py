@@ -79,6 +79,17 @@ class Smoothing:
         return self._past[rows]
 
 
+def smooth(scores: np.ndarray, share: float) -> np.ndarray:
+    """:class:`Smoothing` of a whole video's frames.
+
+    Args:
+        scores: ``[T, num_classes]``.
+        share: Of the past, in [0, 1).
+    """
+    average, row = Smoothing(share, (1, scores.shape[1])), np.zeros(1, np.int64)
+    return np.array([average.add(now[None], row)[0] for now in scores])
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities over the last axis; huge logits do not overflow."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

@@ -148,7 +148,11 @@ class StreamingRecognizer:
         """Of every stream."""
         return self.readout.detectors
 
-    def fork(self, channel_order: str | None = None) -> StreamingRecognizer:
+    def fork(
+        self,
+        channel_order: str | None = None,
+        options: StreamOptions | None = None,
+    ) -> StreamingRecognizer:
         """Make a recognizer of the same model and settings with streams of its own.
 
         Weights take memory once, however many there are; nothing that one has seen
@@ -156,9 +160,11 @@ class StreamingRecognizer:
 
         Args:
             channel_order: Of the arrays it will be given; as here if None.
+            options: How it makes scores and events of logits; as here if None.
         """
         other = copy.copy(self)
         other.channel_order = channel_order or self.channel_order
+        other.options = options or self.options
         other.reset()
         return other
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lcr_runtime.events import EventDetector
+from lcr_runtime.events import detect as detect_all
 
 LABELS = ["Left", "Right", "No gesture"]
 
@@ -99,3 +100,14 @@ def test_reset_forgets_the_open_gesture():
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match="an event needs"):
         EventDetector(LABELS, **options)
+
+
+def test_detection_of_a_whole_video_equals_the_streams(make_recognizer, video):
+    options = dict(on=0.3, off=0.1, min_frames=1, background=[])
+    live = make_recognizer(smoothing=0.6, events=options)
+    online = [event for result in live.run(video) for event in result.events]
+    online += live.finish()[0]
+    raw = list(make_recognizer(smoothing=0.0, events=dict(on=1.0)).run(video))
+    scores, times = np.array([x.scores for x in raw]), [x.time for x in raw]
+    offline = detect_all(scores, times, live.labels, smoothing=0.6, **options)
+    assert offline and offline == online

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lcr_runtime.running_mean import RunningMean, Smoothing, softmax
+from lcr_runtime.running_mean import RunningMean, Smoothing, smooth, softmax
 
 BOTH = np.array([0, 1])
 
@@ -51,3 +51,9 @@ def test_smoothing_starts_with_the_first_value_of_each_row():
 def test_bad_factors_are_named(factor):
     with pytest.raises(ValueError, match=str(factor)):
         RunningMean(factor, (1, 1))
+
+
+def test_smoothing_of_a_whole_video():
+    scores = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    expected = [[1, 0], [0.75, 0.25], [0.5625, 0.4375]]
+    np.testing.assert_allclose(smooth(scores, 0.75), expected)

@@ -60,18 +60,29 @@ def test_demo_writes_video_and_events(eager_config, checkpoint, tmp_path):
     assert {"label", "start", "peak", "end", "confidence"} <= set(lines[0])
 
 
-def test_demo_names_a_missing_file(config_file, checkpoint, tmp_path):
-    missing = run_demo(config_file, checkpoint, tmp_path / "none.mp4")
-    assert missing.returncode != 0
-    assert missing.stderr.strip().endswith(f"no video file at {tmp_path}/none.mp4")
-
-
-def test_window_without_display_is_refused(monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["none.mp4"], "no video file at none.mp4"),
+        (["0", "--show"], "--show needs a display"),
+        (["0", "--out", "none/out.mp4"], "no folder none"),
+        (["0", "--out", "out.avi"], "must end in .mp4"),
+        (["0", "--events", "none/x.jsonl"], "no folder none"),
+        (["0", "--fps", "0"], "0 is not a number above 0"),
+        (["0", "--label-file", "none.txt"], "none.txt is not there"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_the_model_is_loaded(
+    monkeypatch, capsys, tmp_path, options, message
+):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(SystemExit, match="--show needs a display"):
-        runpy.run_path(str(DEMO))["Window"]("LCR")
+    monkeypatch.setattr(sys, "argv", [str(DEMO), "shipped", "shipped", *options])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(DEMO))["parse_args"]()
+    assert message in capsys.readouterr().err
 
 
 def test_demo_stopped_in_the_middle_leaves_a_whole_video(

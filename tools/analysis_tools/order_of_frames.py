@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import lcr_mmaction  # noqa: F401  # isort: skip  (before PyTorch: how threads wait)
 
-import argparse
 import json
 from collections.abc import Callable
 
@@ -24,6 +23,8 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from torch import Tensor
+
+from lcr_mmaction.command_line import model_parser, output_file
 
 Change = Callable[[Tensor], Tensor]
 
@@ -94,11 +95,11 @@ def score(config: Config, checkpoint: str, device: str) -> dict[str, float]:
 
 def main() -> None:
     """Print a line per change."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config")
-    parser.add_argument("checkpoint")
+    parser = model_parser(__doc__)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", help="write the accuracies here too")
+    parser.add_argument(
+        "--json", type=output_file(), help="write the accuracies here too"
+    )
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
     args = parser.parse_args()
     config = Config.fromfile(args.config)

@@ -16,6 +16,11 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 
+from lcr_mmaction.command_line import (  # noqa: E402
+    add_label_file,
+    input_file,
+    output_file,
+)
 from lcr_runtime.text import read_label_map  # noqa: E402
 
 CELL_INCHES = 0.3
@@ -24,9 +29,9 @@ CELL_INCHES = 0.3
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("results", type=Path, help="what `test.py --dump` wrote")
-    parser.add_argument("out", type=Path, help="picture to write")
-    parser.add_argument("--label-file", type=Path, help="class names, one a line")
+    parser.add_argument("results", type=input_file, help="what `test.py --dump` wrote")
+    parser.add_argument("out", type=output_file(), help="picture to write")
+    add_label_file(parser)
     return parser.parse_args()
 
 

@@ -16,6 +16,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
+from lcr_mmaction.command_line import output_file  # noqa: E402
+
 VALIDATION_PREFIX = "acc/"
 
 
@@ -24,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work_dir", type=Path, help="work directory of the run")
     parser.add_argument(
-        "--out", type=Path, help="picture to write; default: WORK_DIR/curves.png"
+        "--out",
+        type=output_file(),
+        help="picture to write; default: WORK_DIR/curves.png",
     )
     return parser.parse_args()
 
@@ -83,7 +87,6 @@ def plot(records: list[dict], out: Path) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.has_data():
             axes.legend()
-    out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=120)
 
 

@@ -27,7 +27,13 @@ from mmengine import Config
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from lcr_mmaction.deployment.command_line import model_parser
+from lcr_mmaction.command_line import (
+    add_label_file,
+    input_file,
+    model_parser,
+    output_folder,
+    positive,
+)
 from lcr_mmaction.deployment.graphs import ClipGraph, StepGraph, traceable
 from lcr_mmaction.streaming import FramePreprocessor, StreamOptions
 from lcr_runtime.preprocess import find_test_pipeline
@@ -36,27 +42,34 @@ from lcr_runtime.preprocess import find_test_pipeline
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = model_parser(__doc__)
-    parser.add_argument("out", type=Path, help="folder to write to")
+    parser.add_argument("out", type=output_folder, help="folder to write to")
     parser.add_argument(
         "--int8", action="store_true", help="also write variants with int8 weights"
     )
     parser.add_argument(
         "--fp16", action="store_true", help="also write variants in half precision"
     )
-    parser.add_argument("--labels", help="file with the name of one class a line")
-    parser.add_argument("--video", help="video to check on; moving noise without one")
-    parser.add_argument("--frames", type=int, default=100, help="frames to check on")
+    add_label_file(parser)
     parser.add_argument(
-        "--tolerance", type=float, default=1e-4, help="largest difference allowed"
+        "--video", type=input_file, help="video to check on; moving noise without one"
+    )
+    parser.add_argument(
+        "--frames", type=positive(int), default=100, help="frames to check on"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=positive(float),
+        default=1e-4,
+        help="largest difference allowed",
     )
     return parser.parse_args()
 
 
-def raw_frames(video: str | None, count: int) -> list[np.ndarray]:
+def raw_frames(video: Path | None, count: int) -> list[np.ndarray]:
     """BGR frames to check on: a video, over again if short, or drifting blobs."""
     frames = []
     if video:
-        capture = cv2.VideoCapture(video)
+        capture = cv2.VideoCapture(str(video))
         while len(frames) < count and (read := capture.read())[0]:
             frames.append(read[1])
         if not frames:
@@ -178,7 +191,7 @@ def main() -> None:
     """Export, check and report."""
     args = parse_args()
     config = Config.fromfile(args.config)
-    options = StreamOptions.from_config(config, labels=args.labels)
+    options = StreamOptions.from_config(config, labels=args.label_file)
     model = init_recognizer(config, args.checkpoint, device="cpu")
     preprocess, clip_len = (
         FramePreprocessor(find_test_pipeline(config)),
@@ -200,7 +213,6 @@ def main() -> None:
         "fps": json.dumps(options.fps),
         "transforms": json.dumps(preprocess.steps),
     }
-    args.out.mkdir(parents=True, exist_ok=True)
     step_path, clip_path = args.out / "step.onnx", args.out / "clip.onnx"
     sample = torch.from_numpy(frames[:clip_len])
     inputs = {"input": sample[:1], **step.initial}

@@ -8,12 +8,11 @@ Example:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import torch
 from mmengine.runner import CheckpointLoader
 
-import lcr_mmaction  # noqa: F401  (loads checkpoints safely)
+from lcr_mmaction.command_line import input_file, output_file
 
 MAX_BYTES = 3 * 1024 * 1024
 
@@ -23,21 +22,22 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint", help="of a training run")
-    parser.add_argument("out", type=Path, help="file to write")
+    parser.add_argument("checkpoint", type=input_file, help="of a training run")
+    parser.add_argument("out", type=output_file(".pth"), help="file to write")
     return parser.parse_args()
 
 
 def main() -> None:
     """Write the file, or say why it may not be shipped."""
     args = parse_args()
-    checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location="cpu")
+    checkpoint = CheckpointLoader.load_checkpoint(
+        str(args.checkpoint), map_location="cpu"
+    )
     weights = {
         name: value.half() if value.is_floating_point() else value
         for name, value in checkpoint["state_dict"].items()
     }
     meta = {"dataset_meta": dict(checkpoint["meta"].get("dataset_meta") or {})}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"state_dict": weights, "meta": meta}, args.out)
     size = args.out.stat().st_size
     if size > MAX_BYTES:

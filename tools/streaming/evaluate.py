@@ -1,42 +1,60 @@
-"""Measure gesture detection on continuous synthetic videos.
+"""Score gesture recognition on continuous videos, as the field scores it.
 
-Renders the videos if they are not there, runs the stream, and prints event F1,
-precision, recall, false events per minute and the time to detection, for one or more
-policies. ``--tune`` also searches smoothing and thresholds: use it on the training
-split, then measure what it found on the validation split.
+Runs a model over the videos of a folder and compares what it says with their
+timelines: Levenshtein accuracy, precision and recall of events, per-frame mAP, time
+to detection, early recognition, false events an hour; for one or more policies.
+``--predictions`` scores what any other system said. ``--tune`` searches smoothing and
+thresholds: use it on videos of the training split, then measure what it found on
+others. docs/streaming.md says what the figures mean and how the files look.
 
 Examples:
-    python tools/streaming/evaluate.py CONFIG CHECKPOINT
-    python tools/streaming/evaluate.py CONFIG CHECKPOINT --split train --tune
+    python tools/streaming/evaluate.py CONFIG CHECKPOINT --report report
+    python tools/streaming/evaluate.py CONFIG CHECKPOINT --streams FOLDER --tune
+    python tools/streaming/evaluate.py --predictions predictions.json --streams FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
+import dataclasses
 import itertools
 import json
-import operator
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mmengine import Config
+from report import as_table, write_report
 
-from lcr_mmaction.deployment.command_line import model_parser
-from lcr_mmaction.streaming import POLICIES, StreamingRecognizer
-from lcr_mmaction.streaming.metrics import (
-    EventScores,
-    detect,
-    match_events,
+from lcr_mmaction.command_line import (
+    add_label_file,
+    input_file,
+    model_parser,
+    output_file,
+    output_folder,
+    positive,
+)
+from lcr_mmaction.streaming import StreamingRecognizer, StreamOptions
+from lcr_mmaction.streaming.metrics import EventScores, match_events
+from lcr_mmaction.streaming.predictions import (
+    Prediction,
+    detections,
+    read_predictions,
+    write_predictions,
+)
+from lcr_mmaction.streaming.scoring import score
+from lcr_mmaction.streaming.timeline import (
+    Timeline,
+    find_timelines,
+    find_video,
     read_timeline,
 )
+from lcr_runtime.events import BACKGROUND, detect
+from lcr_runtime.running_mean import smooth
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "data" / "synthetic"))
-from renderer.timeline import StreamSettings, render_streams  # noqa: E402
-
-Video = tuple[np.ndarray, list[float], list, float]
-
-NAMES = {kind: name for name, kind in POLICIES.items()}
+DEFAULT_STREAMS = Path("data/synthetic_streams/validation")
 GRID = {
     "smoothing": (0.0, 0.3, 0.5, 0.7, 0.8),
     "on": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -47,119 +65,208 @@ GRID = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = model_parser(__doc__)
+    parser = model_parser(__doc__, optional=True)
     parser.add_argument(
         "--streams",
         type=Path,
-        default=Path("data/synthetic-streams"),
-        help="folder of the videos; each split has its own below it",
+        default=DEFAULT_STREAMS,
+        help="folder of videos/ and timelines/ (default: %(default)s)",
     )
     parser.add_argument(
-        "--split", choices=("train", "validation"), default="validation"
+        "--predictions", type=input_file, help="score these, and run no model"
     )
-    parser.add_argument("--videos", type=int, default=10)
-    parser.add_argument("--gestures", type=int, default=10, help="of each video")
     parser.add_argument(
-        "--mean-frames", type=float, default=32, help="of a gesture, rest to rest"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="for rendering")
-    parser.add_argument(
-        "--policies", nargs="+", choices=POLICIES, help="default: the config's"
+        "--policies", nargs="+", metavar="POLICY", help="default: the config's"
     )
     parser.add_argument("--tune", action="store_true", help="search the thresholds")
     parser.add_argument(
-        "--tolerance", type=float, default=0.5, help="seconds after a gesture's end"
+        "--fps", type=positive(float), help="frames a second; default: the config's"
     )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.5,
+        help="seconds after a gesture's end in which it may still be detected",
+    )
+    add_label_file(parser)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    return parser.parse_args()
-
-
-def render(args: argparse.Namespace) -> list[tuple[Path, Path]]:
-    """Videos and timelines, rendered where they are missing."""
-    settings = StreamSettings(args.seed, args.split, args.gestures, args.mean_frames)
-    name = f"{args.split}-{args.seed}-{args.gestures}x{args.mean_frames:g}"
-    return list(
-        render_streams(args.streams / name, args.videos, settings, args.workers)
+    parser.add_argument("--json", type=output_file(), help="write the figures here")
+    parser.add_argument(
+        "--save-predictions", type=output_file(), help="write what the model said here"
     )
+    parser.add_argument(
+        "--report", type=output_folder, help="write a page with pictures here"
+    )
+    args = parser.parse_args()
+    if args.predictions:
+        chosen = ("config", "policies", "tune", "fps", "label_file", "save_predictions")
+        wrong = [name for name in chosen if getattr(args, name)]
+        if wrong:
+            parser.error(f"--predictions runs no model: leave out {', '.join(wrong)}")
+    elif args.checkpoint is None:
+        parser.error("give CONFIG and CHECKPOINT, or --predictions FILE")
+    if not args.tolerance >= 0:
+        parser.error(f"--tolerance must be 0 or more, got {args.tolerance}")
+    if args.save_predictions and len(args.policies or ()) > 1:
+        parser.error("--save-predictions takes what one policy says, not several")
+    return args
 
 
-def read_video(recognizer: StreamingRecognizer, video: Path, timeline: Path) -> Video:
-    """Raw scores and times of a video's frames, its gestures and its length."""
-    scores, times = [], []
-    for result in recognizer.run(video):
-        scores.append(result.scores)
-        times.append(result.time)
-    gestures, seconds = read_timeline(timeline)
-    return np.array(scores), times, gestures, seconds
+def find_streams(folder: Path, background: Sequence[str]) -> list[Timeline]:
+    """Timelines of a folder; says how to render some if it is empty."""
+    try:
+        return [read_timeline(path, background) for path in find_timelines(folder)]
+    except FileNotFoundError as error:
+        sys.exit(
+            f"evaluate: {error}. This renders synthetic ones:\n"
+            f"    python tools/data/synthetic/render_stream.py --out {folder}"
+        )
 
 
-def score(
-    videos: list[Video], labels: list[str], options: dict, tolerance: float
-) -> EventScores:
-    """Detect and match in all videos."""
-    parts = [
-        match_events(detect(x, times, labels, **options), truth, seconds, tolerance)
-        for x, times, truth, seconds in videos
+def read_options(args: argparse.Namespace) -> list[StreamOptions]:
+    """What each policy is to run with; all are checked before a video is read."""
+    config = Config.fromfile(args.config)
+    return [
+        StreamOptions.from_config(
+            config, labels=args.label_file, fps=args.fps, policy=policy
+        )
+        for policy in args.policies or [None]
     ]
-    return functools.reduce(operator.add, parts)
 
 
-def tune(videos: list[Video], labels: list[str], tolerance: float) -> dict:
+def check_names(labels: Sequence[str], timelines: Sequence[Timeline]) -> None:
+    """Refuse a model that can name no gesture; warn where it misses some."""
+    shown = {gesture.label for timeline in timelines for gesture in timeline.gestures}
+    unknown = sorted(shown - set(labels))
+    if shown and not shown & set(labels):
+        sys.exit(
+            f"evaluate: the model names none of the gestures {unknown}; it has "
+            f"{list(labels)}: give the right --label-file or videos"
+        )
+    if unknown:
+        print(f"evaluate: the model has no class for {unknown}", file=sys.stderr)
+
+
+def read_video(recognizer: StreamingRecognizer, video: Path) -> tuple:
+    """Scores before smoothing and times of a video's frames."""
+    results = [(result.time, result.scores) for result in recognizer.run(video)]
+    if not results:
+        sys.exit(f"evaluate: {video} has no frames that can be read")
+    times, scores = zip(*results, strict=True)
+    return np.array(times), np.array(scores)
+
+
+def predict(
+    name: str, times: np.ndarray, scores: np.ndarray, options: StreamOptions
+) -> Prediction:
+    """What a stream with these options says of frames read without smoothing."""
+    labels = tuple(options.labels)
+    events = detect(scores, times, labels, options.smoothing, **options.events)
+    smoothed = smooth(scores, options.smoothing)
+    return Prediction(name, detections(events), times, smoothed, labels)
+
+
+def tune(
+    videos: Sequence[tuple[Timeline, np.ndarray, np.ndarray]],
+    options: StreamOptions,
+    tolerance: float,
+) -> StreamOptions:
     """Options of the grid with the best F1; of equals those that detect earlier."""
-    best, best_key = {}, (-1.0, 0.0)
-    for values in itertools.product(*GRID.values()):
-        options = dict(zip(GRID, values, strict=True))
-        options["off"] = options["on"] / 2
-        figures = score(videos, labels, options, tolerance).summary()
-        key = figures["f1"], figures["median_lead_s"]
-        if key > best_key:
-            best, best_key = options, key
+    best, best_key = options, (-1.0, 0.0)
+    smoothing, *thresholds = GRID.values()
+    for share in smoothing:
+        frames = [(true, times, smooth(x, share)) for true, times, x in videos]
+        for values in itertools.product(*thresholds):
+            events = options.events | dict(zip(list(GRID)[1:], values, strict=True))
+            events["off"] = events["on"] / 2
+            total = sum(
+                (
+                    match_events(
+                        detections(detect(x, times, options.labels, 0.0, **events)),
+                        true.gestures,
+                        true.seconds,
+                        tolerance,
+                    )
+                    for true, times, x in frames
+                ),
+                EventScores(),
+            )
+            key = total.f1, float(np.median(total.leads or (-np.inf,)))
+            if key > best_key:
+                best_key = key
+                best = dataclasses.replace(options, smoothing=share, events=events)
     return best
 
 
-def main() -> None:
-    """Measure and print a table."""
-    args = parse_args()
-    paths = render(args)
-    settings = StreamingRecognizer(args.config, args.checkpoint, args.device)
-    rows = []
-    for policy in args.policies or [None]:
+def run_model(
+    args: argparse.Namespace,
+) -> tuple[list[Timeline], list[dict[str, Any]], list[dict[str, Prediction]]]:
+    """Timelines; then figures and predictions of every policy."""
+    every = read_options(args)
+    background = every[0].events.get("background", BACKGROUND)
+    timelines = find_streams(args.streams, background)
+    paths = {Path(path).stem: path for path in find_timelines(args.streams)}
+    videos = [find_video(paths[timeline.name]) for timeline in timelines]
+    check_names(every[0].labels, timelines)
+    shared = StreamingRecognizer(
+        args.config, args.checkpoint, args.device, labels=args.label_file, fps=args.fps
+    )
+    rows, said = [], []
+    for options in every:
         # Not smoothed: that is done afterwards, with every option that is tried.
-        recognizer = StreamingRecognizer(
-            args.config, args.checkpoint, args.device, policy=policy, smoothing=0.0
-        )
-        videos = [read_video(recognizer, *pair) for pair in paths]
-        labels = recognizer.labels
-        options = {"smoothing": settings.options.smoothing, **settings.options.events}
+        raw = dataclasses.replace(options, smoothing=0.0)
+        recognizer = shared.fork(options=raw)
+        read = []
+        for number, (timeline, video) in enumerate(
+            zip(timelines, videos, strict=True), start=1
+        ):
+            print(f"{number}/{len(videos)} {video}", file=sys.stderr)
+            read.append((timeline, *read_video(recognizer, video)))
         if args.tune:
-            options = tune(videos, labels, args.tolerance)
-        figures = score(videos, labels, options, args.tolerance).summary()
-        name = policy or NAMES[type(recognizer.policy)]
-        rows.append({"policy": name, **figures, "options": options})
+            options = tune(read, options, args.tolerance)
+        predictions = {
+            true.name: predict(true.name, times, scores, options)
+            for true, times, scores in read
+        }
+        policy = options.policy
+        rows.append(
+            {
+                "name": policy if isinstance(policy, str) else policy["name"],
+                "fps": options.fps,
+                **score(timelines, predictions, args.tolerance, background),
+                "options": {
+                    "policy": policy,
+                    "smoothing": options.smoothing,
+                    "events": options.events,
+                },
+            }
+        )
+        said.append(predictions)
+    return timelines, rows, said
+
+
+def main() -> None:
+    """Measure, print a table and write what is asked for."""
+    args = parse_args()
+    try:
+        if args.predictions:
+            predictions = read_predictions(args.predictions)
+            timelines = find_streams(args.streams, BACKGROUND)
+            figures = score(timelines, predictions, args.tolerance)
+            rows = [{"name": args.predictions.stem, **figures}]
+            said = [predictions]
+        else:
+            timelines, rows, said = run_model(args)
+    except (OSError, ValueError) as error:
+        sys.exit(f"evaluate: {error}")
     print(as_table(rows))
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + "\n")
-
-
-def as_table(rows: list[dict]) -> str:
-    """The figures as a Markdown table, on synthetic videos only."""
-    lines = [
-        "Continuous synthetic videos:",
-        "",
-        "| policy | F1 | precision | recall | false/min | delay | lead | options |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        options = ", ".join(f"{k}={v:g}" for k, v in row["options"].items())
-        lines.append(
-            f"| {row['policy']} | {row['f1']:.3f} | {row['precision']:.3f} "
-            f"| {row['recall']:.3f} | {row['false_events_per_minute']:.2f} "
-            f"| {row['median_delay_s']:.2f} s | {row['median_lead_s']:+.2f} s "
-            f"| {options} |"
-        )
-    return "\n".join(lines)
+        args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if args.save_predictions:
+        write_predictions(list(said[0].values()), args.save_predictions)
+    if args.report:
+        page = write_report(args.report, str(args.streams), timelines, rows, said)
+        print(f"\nReport: {page}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,16 @@ from mmaction.apis import MMAction2Inferencer
 from mmengine.config import Config
 from PIL import Image
 
-import lcr_mmaction  # noqa: F401 - registers the plugin before the config is read
-from lcr_runtime.text import read_label_map
+# Registers the plugin before the config is read.
+from lcr_mmaction.command_line import (
+    add_label_file,
+    input_file,
+    model_parser,
+    output_file,
+    positive,
+)
+from lcr_runtime.labels import find_labels
+from lcr_runtime.video.writer import VideoWriter
 
 FORMATS = (".mp4", ".gif", ".png")
 MIN_WIDTH = 300
@@ -27,25 +35,20 @@ INK, PAPER, BAR = (30, 30, 30), (255, 255, 255), (255, 214, 140)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("config", help="config file path")
-    parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("video", type=Path, help="video to classify")
-    parser.add_argument("out", type=Path, help=f"file to write: {', '.join(FORMATS)}")
+    parser = model_parser(__doc__)
+    parser.add_argument("video", type=input_file, help="video to classify")
     parser.add_argument(
-        "--label-file",
-        type=Path,
-        help="class names, one a line; default: those of the config's test data",
+        "out", type=output_file(*FORMATS), help=f"file to write: {', '.join(FORMATS)}"
     )
-    parser.add_argument("--top-k", type=int, default=3, help="classes to show")
-    parser.add_argument("--frames", type=int, default=6, help="frames of a strip")
+    add_label_file(parser)
+    parser.add_argument(
+        "--top-k", type=positive(int), default=3, help="classes to show"
+    )
+    parser.add_argument(
+        "--frames", type=positive(int), default=6, help="frames of a strip"
+    )
     parser.add_argument("--device", help="such as cpu or cuda:0")
-    args = parser.parse_args()
-    if args.out.suffix not in FORMATS:
-        parser.error(f"{args.out} must end in one of {', '.join(FORMATS)}")
-    if args.top_k < 1 or args.frames < 1:
-        parser.error("--top-k and --frames must be at least 1")
-    return args
+    return parser.parse_args()
 
 
 def read_video(path: Path) -> tuple[list[np.ndarray], float]:
@@ -69,26 +72,6 @@ def read_video(path: Path) -> tuple[list[np.ndarray], float]:
     if not frames:
         raise ValueError(f"No frame of {path} can be decoded; expected a video file.")
     return frames, fps
-
-
-def class_names(config: str, label_file: Path | None, count: int) -> list[str]:
-    """Return the names of the classes, or their numbers where none are given.
-
-    Raises:
-        ValueError: There are fewer or more names than classes.
-    """
-    if label_file is not None:
-        names = read_label_map(label_file)
-    else:
-        dataset = Config.fromfile(config).get("test_dataloader", {}).get("dataset", {})
-        names = (dataset.get("metainfo") or {}).get("classes") or range(count)
-    names = [str(name).strip() for name in names]
-    if len(names) != count:
-        raise ValueError(
-            f"{len(names)} class names for {count} classes: give the right "
-            "--label-file."
-        )
-    return names
 
 
 def annotate(
@@ -129,7 +112,6 @@ def write(frames: list[np.ndarray], fps: float, out: Path, strip_length: int) ->
     Raises:
         OSError: The file cannot be written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".png":
         chosen = np.linspace(0, len(frames) - 1, min(strip_length, len(frames)))
         strip = np.hstack([frames[round(index)] for index in chosen])
@@ -138,25 +120,20 @@ def write(frames: list[np.ndarray], fps: float, out: Path, strip_length: int) ->
         first, *rest = (Image.fromarray(frame) for frame in frames)
         first.save(out, save_all=True, append_images=rest, duration=1000 / fps, loop=0)
     else:
-        height, width = frames[0].shape[:2]
-        codec = cv2.VideoWriter_fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(out), codec, fps, (width, height))
-        if not writer.isOpened():
-            raise OSError(f"OpenCV cannot write {out}; try a .gif or .png.")
-        for frame in frames:
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        writer.release()
+        with VideoWriter(out, fps) as video:
+            for frame in frames:
+                video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
 
 def main() -> None:
     """Annotate the video on the command line."""
     args = parse_args()
+    names = find_labels(Config.fromfile(args.config), args.label_file)
     frames, fps = read_video(args.video)
     inferencer = MMAction2Inferencer(
         rec=args.config, rec_weights=args.checkpoint, device=args.device
     )
     scores = inferencer(str(args.video))["predictions"][0]["rec_scores"][0]
-    names = class_names(args.config, args.label_file, len(scores))
     ranking = sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1])
     ranking = ranking[: args.top_k]
 

@@ -18,7 +18,9 @@ from renderer.timeline import StreamSettings, render_streams
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="data/synthetic_stream", help="output folder")
+    parser.add_argument(
+        "--out", help="output folder; default: data/synthetic_streams/SPLIT"
+    )
     parser.add_argument("--videos", type=int, default=10, help="number of videos")
     parser.add_argument("--gestures", type=int, default=10, help="gestures per video")
     parser.add_argument(
@@ -31,7 +33,9 @@ def parse_args() -> argparse.Namespace:
     add_scene_options(parser)
     add_mean_frames(parser, 32, "a gesture")
     add_workers(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.out = args.out or f"data/synthetic_streams/{args.split}"
+    return args
 
 
 def main() -> None:
