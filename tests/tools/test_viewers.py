@@ -99,11 +99,11 @@ def test_what_cannot_be_annotated_is_named(
         in_process(script, *arguments, tmp_path / "a.gif")
     with pytest.raises(SystemExit):
         in_process(script, *arguments, tmp_path / "a.txt")
-    assert "must end in one of .mp4, .gif, .png" in capsys.readouterr().err
+    assert "must end in .mp4, .gif or .png" in capsys.readouterr().err
     labels = tmp_path / "labels.txt"
     labels.write_text("left\nright\n")
     arguments = (trained.config, trained.checkpoint, trained.root / "val_1_0.mp4")
-    with pytest.raises(ValueError, match="2 class names for 3 classes"):
+    with pytest.raises(ValueError, match="2 labels in .*labels.txt for the 3 classes"):
         in_process(script, *arguments, tmp_path / "a.png", "--label-file", labels)
 
 

@@ -15,6 +15,8 @@ Examples:
 
 from __future__ import annotations
 
+import lcr_mmaction  # noqa: F401  # isort: skip  (before PyTorch: how threads wait)
+
 import argparse
 import dataclasses
 import itertools
