@@ -7,23 +7,24 @@ from typing import cast
 
 from mmaction.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.model import is_model_wrapper
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim import OptimWrapper
 from torch import nn
+
+from .matrix_decay import MatrixDecayOptimWrapperConstructor
 
 NEW_PARTS = ("cell", "edge_embed")
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+class LayerDecayOptimWrapperConstructor(MatrixDecayOptimWrapperConstructor):
     """Learn the lower a pretrained layer is, the slower (ELECTRA, arXiv 2003.10555).
 
     Head, last norm and what no image model has (cells and edges) learn at the full
     rate, block i of n at ``rate * layer_decay_rate^(n - i)``, what comes before the
-    blocks at ``rate * layer_decay_rate^(n + 1)``. Vectors and positions have no weight
-    decay, as in MMAction2's own constructor, which knows its vision transformers only.
+    blocks at ``rate * layer_decay_rate^(n + 1)``. MMAction2's own constructor knows its
+    vision transformers only.
 
-    ``paramwise_cfg`` takes ``layer_decay_rate`` beside all that MMEngine's default
-    constructor takes.
+    ``paramwise_cfg`` takes ``layer_decay_rate`` beside all that the base class takes.
 
     Raises:
         ValueError: ``layer_decay_rate`` is missing or not in (0, 1], or the model has
@@ -32,7 +33,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimizer and scale the rates of its parameters."""
-        rate = (self.paramwise_cfg or {}).get("layer_decay_rate")
+        rate = self.paramwise_cfg.get("layer_decay_rate")
         if rate is None or not 0 < rate <= 1:
             raise ValueError(
                 f"layer_decay_rate={rate} in paramwise_cfg: give a rate in (0, 1], "
@@ -56,8 +57,6 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             name = names[parameter]
             group["lr"] *= rate ** (depth + 1 - layer_of(name, depth))
             group["name"] = name
-            if parameter.dim() == 1 or "positions" in name:
-                group["weight_decay"] = 0.0
         return wrapper
 
 
