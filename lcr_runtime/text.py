@@ -127,6 +127,14 @@ def read_label_map(path: str | Path) -> list[str]:
     return names
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text can stand in a line of a file and be read back as it is."""
+    try:
+        return split_lines(f"{text}\n".encode(), "") == [text]
+    except (TextFileError, UnicodeEncodeError):
+        return False
+
+
 def write_lines(path: str | Path, lines: list[str]) -> None:
     """Write lines the way :func:`read_lines` reads them on any system.
 
@@ -134,11 +142,7 @@ def write_lines(path: str | Path, lines: list[str]) -> None:
         TextFileError: A line would not be read back as it is.
     """
     for number, line in enumerate(lines, 1):
-        try:
-            same = split_lines(f"{line}\n".encode(), str(path)) == [line]
-        except (TextFileError, UnicodeEncodeError):
-            same = False
-        if not same:
+        if not is_one_line(line):
             raise TextFileError(
                 f"Line {number} of {path} would be {line!r}, which holds characters "
                 "that no text file can: rename the file or folder."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,57 @@ def test_what_is_left_out_is_said(root):
     assert "Left out 1 files that are no videos" in run.stdout
     assert f"No class made of {root / 'empty class'}" in run.stdout
     assert "single  <- only one clip" in run.stdout
+
+
+def test_what_systems_leave_in_folders_makes_no_class_and_no_clip(root):
+    run_tool("build_lists", root)
+    before = [read(root, name) for name in ("label_map", "train_list", "val_list")]
+    for folder in (".ipynb_checkpoints", "__MACOSX", "@eaDir", "wave/.trash"):
+        write_video(root / folder / "clip 0-checkpoint.mp4")
+    (root / "wave" / "._clip 0.mp4").write_bytes(b"resource fork")
+    (root / "wave" / "Thumbs.db").write_bytes(b"thumbs")
+    run = run_tool("build_lists", root)
+    assert run.returncode == 0, run.stderr
+    after = [read(root, name) for name in ("label_map", "train_list", "val_list")]
+    assert after == before
+    for name in (".ipynb_checkpoints", "__MACOSX", "._clip 0.mp4", "Thumbs.db"):
+        assert name in run.stdout
+    run = run_tool("scan_videos", root, "--decoder", "pyav")
+    assert "0 of 15 videos are bad" in run.stdout and "__MACOSX" in run.stdout
+
+
+def test_names_and_places_that_are_most_likely_wrong(root):
+    write_video(root / "stray.mp4")
+    (root / "wave" / "phone").write_bytes((root / "stray.mp4").read_bytes())
+    os.symlink(root / "nod" / "clip 0.mp4", root / "wave" / "again.mp4")
+    run = run_tool("build_lists", root)
+    assert run.returncode == 0, run.stderr
+    assert "1 videos that lie in no class folder:" in run.stdout
+    assert "1 videos by their content, but not by the ending" in run.stdout
+    assert "1 that are the same file as another, by a link" in run.stdout
+    assert len(read(root, "train_list")) + len(read(root, "val_list")) == 15
+
+    for name, match in (
+        ("Wave", "differ by upper and lower case"),
+        ("wave ", "has spaces around"),
+        ("wa\nve", "rename the file or folder"),
+        (b"wa\xffve", "rename the file or folder"),
+    ):
+        folder = os.path.join(os.fsencode(root), os.fsencode(name))
+        os.mkdir(folder)
+        with open(os.path.join(folder, b"a.mp4"), "wb") as file:
+            file.write((root / "stray.mp4").read_bytes())
+        run = run_tool("build_lists", root)
+        assert run.returncode != 0 and match in run.stderr, (name, run.stderr)
+        os.unlink(os.path.join(folder, b"a.mp4"))
+        os.rmdir(folder)
+
+
+def test_a_data_set_that_is_split_already(tmp_path):
+    for name in ("train", "val"):
+        write_video(tmp_path / name / "wave" / "a.mp4")
+    run = run_tool("build_lists", tmp_path)
+    assert run.returncode != 0 and "train, val: parts of a split" in run.stderr
 
 
 def test_scan_finds_what_each_decoder_cannot_read(root):

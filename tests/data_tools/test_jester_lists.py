@@ -58,6 +58,20 @@ def test_lists_hold_frame_counts_and_mmaction2_labels(root):
     assert val.read_text() == "20bn-jester-v1/9223 7 25\n20bn-jester-v1/7 8 0\n"
 
 
+@pytest.mark.parametrize("code", ["utf-8-sig", "utf-16"])
+def test_files_that_a_spreadsheet_saved(root, code):
+    for path in root.glob("*.csv"):
+        text = path.read_text().replace("\n", "\r\n")
+        path.write_bytes(text.encode(code))
+    (root / "20bn-jester-v1" / "9223" / "._00001.jpg").write_bytes(b"resource fork")
+    run = build(root)
+    assert run.returncode == 0, run.stderr
+    assert lists(root)[1].read_text().startswith("20bn-jester-v1/9223 7 25\n")
+    (root / "jester-v1-train.csv").write_bytes("34870;Schütteln".encode("cp1252"))
+    run = build(root)
+    assert run.returncode != 0 and "jester-v1-train.csv is not a text" in run.stderr
+
+
 def test_mmaction2_reads_the_result(root):
     assert build(root).returncode == 0
     assert lcr_mmaction.__version__

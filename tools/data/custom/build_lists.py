@@ -16,40 +16,83 @@ import argparse
 import random
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
-EXTENSIONS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+from lcr_runtime.folders import EXTENSIONS, scan_folder
+from lcr_runtime.text import is_one_line, write_lines
+
+# A data set that somebody has split already.
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 def find_clips(root: Path) -> dict[str, list[str]]:
     """Return the videos of each class, as sorted paths relative to ``root``.
 
+    Everything else is named on the screen.
+
     Raises:
-        SystemExit: There are no two classes with videos, or empty files.
+        SystemExit: There are no two classes with videos, or folders, files or names
+            that cannot be meant.
     """
     if not root.is_dir():
         sys.exit(f"{root} is not a folder.")
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    clips, other, empty = {}, [], []
-    for folder in folders:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        videos = [path for path in files if path.suffix.lower() in EXTENSIONS]
-        other += [path for path in files if path not in set(videos)]
-        empty += [path for path in videos if path.stat().st_size == 0]
-        if videos:
-            clips[folder.name] = [path.relative_to(root).as_posix() for path in videos]
+    try:
+        scan = scan_folder(root)
+    except OSError as error:
+        sys.exit(f"Cannot read {error.filename}: {error.strerror}.")
+    clips: dict[str, list[str]] = {}
+    for video in scan.videos:
+        path = video.relative_to(root)
+        if not is_one_line(str(path)):
+            sys.exit(
+                f"{str(video)!r} has characters that no list file can hold: rename the "
+                "file or folder."
+            )
+        if len(path.parts) == 1:
+            scan.leave_out("videos that lie in no class folder", video)
         else:
+            clips.setdefault(path.parts[0], []).append(path.as_posix())
+    for folder in scan.empty_folders:
+        if folder.parent == root and folder.name not in clips:
             print(f"No class made of {folder}: it holds no video.")
-    if other:
-        print(f"Left out {len(other)} files that are no videos, e.g. {other[0]}")
+    if report := scan.report():
+        print(report)
+    check_classes(root, clips)
+    empty = [path for path in scan.videos if path.stat().st_size == 0]
     if empty:
         sys.exit(f"{len(empty)} empty video files, e.g. {empty[0]}: remove them.")
+    return dict(sorted((name, sorted(paths)) for name, paths in clips.items()))
+
+
+def check_classes(root: Path, clips: dict[str, list[str]]) -> None:
+    """Refuse folders that are no classes.
+
+    Raises:
+        SystemExit: They are too few, a split, alike, or named with spaces around.
+    """
     if len(clips) < 2:
         sys.exit(
             f"{root} has {len(clips)} class folders with videos, at least 2 are "
             f"needed: {root}/<class name>/<video>{{{','.join(sorted(EXTENSIONS))}}}"
         )
-    return clips
+    if {name.lower() for name in clips} <= SPLITS:
+        sys.exit(
+            f"The folders of {root} are {', '.join(sorted(clips))}: parts of a split, "
+            "not classes. Put the class folders of all parts into one folder."
+        )
+    alike: dict[str, str] = {}
+    for name in clips:
+        if name != name.strip():
+            sys.exit(f"The name of {str(root / name)!r} has spaces around: rename it.")
+        key = unicodedata.normalize("NFC", name).casefold()
+        if key in alike:
+            sys.exit(
+                f"{str(root / alike[key])!r} and {str(root / name)!r} differ by "
+                "upper and lower case or the coding of accents alone: are they one "
+                "class? Join or rename them."
+            )
+        alike[key] = name
 
 
 def split_clips(
@@ -104,15 +147,13 @@ def split_groups(
     return train, val
 
 
-def write_list(path: Path, clips: dict[str, list[str]]) -> None:
-    """Write ``<path> <label>`` lines; labels follow the order of the classes."""
-    path.write_text(
-        "".join(
-            f"{clip} {label}\n"
-            for label, paths in enumerate(clips.values())
-            for clip in paths
-        )
-    )
+def list_lines(clips: dict[str, list[str]]) -> list[str]:
+    """Make ``<path> <label>`` lines; labels follow the order of the classes."""
+    return [
+        f"{clip} {label}"
+        for label, paths in enumerate(clips.values())
+        for clip in paths
+    ]
 
 
 def print_table(train: dict[str, list[str]], val: dict[str, list[str]]) -> None:
@@ -159,9 +200,13 @@ def main() -> None:
         train, val = split_clips(clips, args.val_ratio, args.seed)
     if not any(val.values()):
         sys.exit("Every class has a single clip: nothing is left to validate on.")
-    write_list(args.root / "train_list.txt", train)
-    write_list(args.root / "val_list.txt", val)
-    (args.root / "label_map.txt").write_text("".join(f"{name}\n" for name in clips))
+    files = {
+        "label_map.txt": list(clips),
+        "train_list.txt": list_lines(train),
+        "val_list.txt": list_lines(val),
+    }
+    for name, lines in files.items():
+        write_lines(args.root / name, lines)
     print_table(train, val)
     print(
         f"Wrote train_list.txt, val_list.txt and label_map.txt to {args.root}.\n"

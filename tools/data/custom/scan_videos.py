@@ -23,7 +23,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-EXTENSIONS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+from lcr_runtime.folders import scan_folder
+from lcr_runtime.text import TextFileError, read_lines, write_lines
 
 
 def decode_decord(path: str) -> str | None:
@@ -148,12 +149,17 @@ def scan(
 def find_videos(source: Path, root: Path) -> dict[str, str]:
     """Return ``{path: list line}``, lines being empty for a folder."""
     if source.is_dir():
-        files = sorted(source.rglob("*"))
-        return {str(path): "" for path in files if path.suffix.lower() in EXTENSIONS}
+        scan = scan_folder(source)
+        if report := scan.report():
+            print(report)
+        return {str(path): "" for path in scan.videos}
     if not source.is_file():
         sys.exit(f"{source} is neither a folder nor a list file.")
-    lines = [line for line in source.read_text().splitlines() if line.strip()]
-    return {str(root / line.strip().rsplit(None, 1)[0]): line for line in lines}
+    try:
+        lines = [line.strip() for line in read_lines(source) if line.strip()]
+    except TextFileError as error:
+        sys.exit(str(error))
+    return {str(root / line.rsplit(None, 1)[0]): line for line in lines}
 
 
 def parse_args() -> argparse.Namespace:
@@ -196,7 +202,7 @@ def main() -> None:
             print(f"  {done} of {len(videos)} scanned, {bad} bad", file=sys.stderr)
     print(f"{bad} of {len(videos)} videos are bad for {args.decoder}.")
     if args.write_good:
-        args.write_good.write_text("".join(f"{line}\n" for line in good))
+        write_lines(args.write_good, good)
         print(f"Wrote {args.write_good}: {len(good)} lines")
     sys.exit(1 if bad else 0)
 

@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lcr_runtime.text import TextFileError, read_label_map, read_lines, write_lines
+
 FRAMES = "20bn-jester-v1"
 SPLITS = {"train": "train", "validation": "val"}
 LABEL_MAP = Path(__file__).with_name("label_map.txt")
@@ -47,14 +49,26 @@ class Faults:
         return "\n".join(lines)
 
 
+def csv_lines(path: Path) -> list[str]:
+    """Read the lines of an official CSV, also as a spreadsheet saves it.
+
+    Raises:
+        SystemExit: It is no text.
+    """
+    try:
+        return read_lines(path)
+    except TextFileError as error:
+        sys.exit(str(error))
+
+
 def read_labels(path: Path) -> dict[str, int]:
     """Map class names to MMAction2's labels, after checking the official names.
 
     Raises:
         SystemExit: The CSV names other classes than Jester's 27.
     """
-    names = LABEL_MAP.read_text().splitlines()
-    official = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    names = read_label_map(LABEL_MAP)
+    official = [line.strip() for line in csv_lines(path) if line.strip()]
     if set(official) != set(names):
         unknown = sorted(set(official) - set(names))
         missing = sorted(set(names) - set(official))
@@ -70,9 +84,9 @@ def read_split(
 ) -> list[tuple[str, int]]:
     """Return ``(clip id, label)`` of the correct lines of one official CSV."""
     clips: dict[str, int] = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(csv_lines(path), 1):
         where = f"{path.name} line {number}: {line!r}"
-        clip, delimiter, name = line.strip().partition(";")
+        clip, delimiter, name = (part.strip() for part in line.partition(";"))
         if not delimiter:
             faults.add("lines that are not '<id>;<class name>'", where)
         elif name not in labels:
@@ -91,7 +105,8 @@ def count_frames(folder: Path) -> tuple[int, str | None]:
             sizes = {
                 entry.name: entry.stat().st_size
                 for entry in entries
-                if entry.name.endswith(".jpg")
+                # Not the files that some systems hide beside each, ._00001.jpg.
+                if entry.name.endswith(".jpg") and not entry.name.startswith(".")
             }
     except (FileNotFoundError, NotADirectoryError):
         return 0, "missing frame folders"
@@ -119,7 +134,7 @@ def list_lines(
             if fault:
                 faults.add(fault, f"{FRAMES}/{clip}")
             else:
-                lines.append(f"{FRAMES}/{clip} {total} {label}\n")
+                lines.append(f"{FRAMES}/{clip} {total} {label}")
             if done % 1000 == 0 or done == len(clips):
                 print(f"\r  {done} of {len(clips)} clips checked", end="", flush=True)
     print()
@@ -175,7 +190,7 @@ def main() -> None:
             sys.exit("No list written. --skip-faulty leaves out what is faulty.")
     for split, name in SPLITS.items():
         path = args.root / f"jester_{name}_list_rawframes.txt"
-        path.write_text("".join(lists[split]))
+        write_lines(path, lists[split])
         print(f"Wrote {path}: {len(lists[split])} clips")
 
 
