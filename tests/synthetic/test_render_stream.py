@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from renderer.cases import CASES
 from renderer.classes import CLASSES, NO_GESTURE
 from renderer.contact_sheet import contact_sheet
 from renderer.timeline import (
@@ -57,6 +58,51 @@ def test_gestures_are_joined_without_jumps() -> None:
                 assert turn[joint] < 60
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_is_a_whole_stream(case: str) -> None:
+    stream = draw_stream(StreamSettings(gestures=6, case=case), 0)
+    now = 0
+    for event in stream.events:
+        assert now + 2 <= event.start_frame <= event.core_start_frame
+        assert event.core_start_frame < event.core_end_frame <= event.end_frame
+        now = event.end_frame
+    assert now < len(stream.motion)
+    # Hands change sides out of sight only.
+    step = np.linalg.norm(np.diff(stream.motion.wrist, axis=0), axis=1)
+    seen = stream.motion.wrist[:, 1] < 0.8
+    assert step[seen[1:] & seen[:-1]].max() < 0.7
+
+
+def test_cases_are_what_they_say() -> None:
+    def events(case: str, **options) -> list:
+        return draw_stream(StreamSettings(case=case, **options), 0).events
+
+    def lengths(case: str) -> np.ndarray:
+        return np.array([x.end_frame - x.start_frame for x in events(case)])
+
+    pairs = events("repeated")
+    assert all(a.label == b.label for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+    gaps = [b.start_frame - a.end_frame for a, b in zip(pairs, pairs[1:], strict=False)]
+    assert max(gaps[::2]) <= 12 and min(gaps[::2]) >= 4
+    joined = events("without_pause")
+    assert len({event.label for event in joined}) == 10
+    assert all(
+        b.start_frame - a.end_frame <= 3
+        for a, b in zip(joined[::2], joined[1::2], strict=True)
+    )
+    ordinary = lengths("ordinary")
+    assert (lengths("broken_off") < ordinary).all()
+    assert (lengths("held") >= ordinary + 12).all()
+    assert lengths("slow").mean() > 1.8 * ordinary.mean()
+    assert lengths("fast").mean() < 0.6 * ordinary.mean()
+    assert {CLASSES[x.label] for x in events("background")} == {"Doing other things"}
+
+
+def test_folders_of_ordinary_streams_are_known_as_before() -> None:
+    assert "case" not in StreamSettings().as_dict()
+    assert StreamSettings(case="held").as_dict()["case"] == "held"
+
+
 def test_streams_are_videos_with_json(tmp_path: Path) -> None:
     paths = render_streams(tmp_path, 2, SETTINGS, workers=2)
     for index, (video, timeline) in enumerate(paths):
@@ -87,6 +133,8 @@ def test_bad_streams_are_refused(tmp_path: Path) -> None:
         StreamSettings(gestures=0)
     with pytest.raises(ValueError, match="mean_gap = 1"):
         StreamSettings(mean_gap=1)
+    with pytest.raises(ValueError, match="case = 'odd'"):
+        StreamSettings(case="odd")
 
 
 def test_contact_sheet_has_a_row_per_class() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from renderer.cases import CASES
 from renderer.command_line import (
     add_mean_frames,
     add_scene_options,
@@ -19,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--out", help="output folder; default: data/synthetic_streams/SPLIT"
+        "--out", help="output folder; default: data/synthetic_streams/SPLIT[_CASE]"
     )
     parser.add_argument("--videos", type=int, default=10, help="number of videos")
     parser.add_argument("--gestures", type=int, default=10, help="gestures per video")
@@ -30,11 +31,18 @@ def parse_args() -> argparse.Namespace:
         "--mean-gap", type=float, default=18, help="mean idle frames between gestures"
     )
     parser.add_argument("--format", choices=FORMATS, default="videos")
+    parser.add_argument(
+        "--case",
+        choices=CASES,
+        default="ordinary",
+        help="what is hard about the gestures; background has none",
+    )
     add_scene_options(parser)
     add_mean_frames(parser, 32, "a gesture")
     add_workers(parser)
     args = parser.parse_args()
-    args.out = args.out or f"data/synthetic_streams/{args.split}"
+    name = args.split if args.case == "ordinary" else f"{args.split}_{args.case}"
+    args.out = args.out or f"data/synthetic_streams/{name}"
     return args
 
 
@@ -50,6 +58,7 @@ def main() -> None:
             args.mean_gap,
             args.clutter,
             args.format,
+            args.case,
         )
         paths = render_streams(args.out, args.videos, settings, args.workers)
     print(f"{args.out}: {len(paths)} synthetic videos with timelines")

@@ -27,7 +27,7 @@ class Motion:
     def __len__(self) -> int:
         return len(self.wrist)
 
-    def __getitem__(self, frames: slice) -> Motion:
+    def __getitem__(self, frames: slice | np.ndarray) -> Motion:
         return Motion(
             self.wrist[frames],
             self.angles[frames],

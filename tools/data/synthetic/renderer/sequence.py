@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cases import CASES, Case
 from .gestures import perform
 from .motion import Motion, blend, ease, wander
 from .person import Person
+
+ORDINARY = CASES["ordinary"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def draw_sequence(
     rng: np.random.Generator,
     mean_frames: float,
     mean_gap: float,
+    case: Case = ORDINARY,
 ) -> tuple[Motion, list[Event]]:
     """Perform several gestures one after the other.
 
@@ -75,6 +79,7 @@ def draw_sequence(
             vary by a quarter either way.
         mean_gap: Mean idle time before, between and after gestures, in frames, at
             least 2; gaps vary by half either way.
+        case: How the gestures differ from ordinary ones.
 
     Returns:
         The motion and one event per gesture.
@@ -89,22 +94,24 @@ def draw_sequence(
             f"mean_frames = {mean_frames}, mean_gap = {mean_gap}: expected at least 8 "
             "and 2"
         )
+    mean_frames *= case.pace
     played = [
         perform(label, person, rng, round(mean_frames * rng.uniform(0.75, 1.25)), True)
         for label in labels
     ]
-    motions = [motion for motion, _ in played]
+    changed = [case.change(motion, phases.core, rng) for motion, phases in played]
+    motions = [motion for motion, _ in changed]
     parts: list[Motion] = []
     events: list[Event] = []
     now = 0
     neighbours = zip([None, *motions], [*motions, None], strict=True)
     for number, (before, after) in enumerate(neighbours):
-        idle = max(2, round(mean_gap * rng.uniform(0.5, 1.5)))
+        idle = case.idle(number, mean_gap, rng)
         parts.append(_idle(before, after, idle, rng))
         now += idle
         if after is None:
             break
-        core = played[number][1].core
+        core = changed[number][1]
         events.append(
             Event(
                 label=labels[number],

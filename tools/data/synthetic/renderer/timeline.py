@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .classes import CLASSES, NO_GESTURE
+from .cases import CASES
+from .classes import CLASSES
 from .dataset import FORMATS
 from .folder import claim_folder, remove_parts
 from .jobs import run_jobs
@@ -19,8 +20,6 @@ from .plan import MIN_FRAMES
 from .render import iter_frames
 from .sequence import Event, draw_sequence
 from .writers import FPS, write_frames, write_video
-
-_GESTURES = [label for label in range(len(CLASSES)) if label != NO_GESTURE]
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class StreamSettings:
         mean_gap: Mean idle time between gestures, in frames.
         clutter: How much of a picture has nothing to do with the gesture, 0 to 1.
         format: `videos` (mp4) or `frames` (JPEG folders, which training reads).
+        case: A key of :data:`.cases.CASES`.
     """
 
     seed: int = 0
@@ -44,6 +44,7 @@ class StreamSettings:
     mean_gap: float = 18
     clutter: float = DEFAULT_CLUTTER
     format: str = "videos"
+    case: str = "ordinary"
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -61,6 +62,15 @@ class StreamSettings:
             raise ValueError(f"clutter = {self.clutter}: expected 0 to 1")
         if self.format not in FORMATS:
             raise ValueError(f"format = {self.format!r}: expected one of {FORMATS}")
+        if self.case not in CASES:
+            raise ValueError(f"case = {self.case!r}: expected one of {list(CASES)}")
+
+    def as_dict(self) -> dict:
+        """What a folder is known by; ordinary ones as before there were cases."""
+        settings = asdict(self)
+        if self.case == "ordinary":
+            del settings["case"]
+        return settings
 
 
 @dataclass(frozen=True)
@@ -96,11 +106,10 @@ def draw_stream(settings: StreamSettings, index: int) -> Stream:
     rng = np.random.default_rng(key)
     number = int(rng.integers(PEOPLE[settings.split]))
     person = make_person(settings.split, number, settings.seed, settings.clutter)
-    rounds = -(-settings.gestures // len(_GESTURES))
-    order = np.concatenate([rng.permutation(_GESTURES) for _ in range(rounds)])
-    labels = order[: settings.gestures].tolist()
+    case = CASES[settings.case]
+    labels = case.order(settings.gestures, rng)
     motion, events = draw_sequence(
-        labels, person, rng, settings.mean_frames, settings.mean_gap
+        labels, person, rng, settings.mean_frames, settings.mean_gap, case
     )
     return Stream(person, motion, events, rng)
 
@@ -152,7 +161,7 @@ def render_streams(
         raise ValueError(f"{number} videos: expected at least 1")
     settings = settings or StreamSettings()
     root = Path(root)
-    claim_folder(root, {"task": "stream", **asdict(settings)})
+    claim_folder(root, {"task": "stream", **settings.as_dict()})
     remove_parts(root)
     job = _StreamJob(root, settings)
     paths = [job.paths(index) for index in range(number)]
