@@ -31,6 +31,9 @@ _SINCE: list[Options] = [
     ),
 ]
 
+# Which random numbers a run draws is its seed's affair; threads are the machine's.
+_NEW_HOOKS = ("ExactResumeHook", "ThreadsHook")
+
 
 def first_spelled(content: Options) -> Options:
     """Spell what decides a run's result as the first version of the code did.
@@ -54,8 +57,7 @@ def first_spelled(content: Options) -> Options:
         optimizer["paramwise_cfg"] = _PARAMWISE_BEFORE
     else:
         optimizer = content["optim_wrapper"]
-    # Which random numbers a run draws is its seed's affair.
-    hooks = [h for h in content["custom_hooks"] if h["type"] != "ExactResumeHook"]
+    hooks = [h for h in content["custom_hooks"] if h["type"] not in _NEW_HOOKS]
     model = {**model, "backbone": backbone}
     changed = dict(model=model, optim_wrapper=optimizer, custom_hooks=hooks)
     return content | changed
