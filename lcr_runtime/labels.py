@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from .text import read_label_map
@@ -36,7 +37,7 @@ def find_labels(
     where = ""
     if isinstance(labels, (str, PathLike)):
         where = f" in {labels}"
-        labels = read_label_map(labels)
+        labels = read_label_map(Path(labels))
     if len(labels) != num_classes:
         raise ValueError(
             f"{len(labels)} labels{where} for the {num_classes} classes of the model"

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from .sources import Frame, FrameSource, open_source
-
-Source = int | str | PathLike | FrameSource | Iterable[np.ndarray]
-"""Whatever :func:`.sources.open_source` opens."""
+from .sources import Frame, FrameSource, Source, open_source
 
 
 def open_sources(

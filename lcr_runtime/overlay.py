@@ -34,6 +34,7 @@ class Overlay:
         self.labels = list(labels)
         self.channel_order = channel_order
         self.width = width
+        self.history = history
         self._scores: deque[np.ndarray] = deque(maxlen=history)
         self._starts: deque[bool] = deque(maxlen=history)
         self._clocks: deque[float] = deque(maxlen=30)
@@ -85,7 +86,7 @@ class Overlay:
         height = 120
         chart = np.zeros((height, self.width, 3), np.uint8)
         scores = np.array(self._scores)
-        step = self.width / (self._scores.maxlen - 1)
+        step = self.width / (self.history - 1)
         x = np.arange(len(scores)) * step
         for i in np.flatnonzero(self._starts):
             cv2.line(chart, (round(x[i]), 0), (round(x[i]), height), GREY, 1)
@@ -102,7 +103,7 @@ class Overlay:
 def _colour(index: int) -> tuple[int, int, int]:
     """A light colour of its own for every class, BGR."""
     # Steps near the golden section keep neighbouring indices far apart in hue.
-    hsv = np.uint8([[[111 * index % 180, 150, 255]]])
+    hsv = np.array([[[111 * index % 180, 150, 255]]], np.uint8)
     blue, green, red = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].tolist()
     return blue, green, red
 

@@ -144,7 +144,7 @@ def _resize(
         elif not keep_ratio:
             return int(scale[0]), int(scale[1])
         else:
-            short, long = sorted(scale)
+            short, long = map(float, sorted(scale))
             short, long = (long, np.inf) if short == -1 else (short, long)
             factor = min(long / max(width, height), short / min(width, height))
         return int(width * factor + 0.5), int(height * factor + 0.5)

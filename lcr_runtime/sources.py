@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 
 import cv2
@@ -108,8 +109,12 @@ def open_url(url: str, fps: float | None = None) -> FrameSource:
     return VideoSource(url, fps)
 
 
+Source = int | str | PathLike | FrameSource | Iterable[np.ndarray]
+"""Whatever :func:`open_source` opens."""
+
+
 def open_source(
-    source: int | str | Path | FrameSource | Iterable[np.ndarray],
+    source: Source,
     fps: float | None = None,
     channel_order: str = "bgr",
 ) -> FrameSource:
@@ -131,8 +136,9 @@ def open_source(
         return source
     if isinstance(source, int):
         return LiveSource(source, fps)
-    if isinstance(source, (str, Path)):
-        if "://" in str(source):
-            return open_url(str(source), fps)
+    if isinstance(source, (str, PathLike)):
+        source = fspath(source)
+        if "://" in source:
+            return open_url(source, fps)
         return VideoSource(source, fps)
     return ArraySource(source, fps, channel_order)

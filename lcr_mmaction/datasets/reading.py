@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import torch
+from mmaction.datasets import BaseActionDataset
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
@@ -20,7 +21,7 @@ class MissingClipsError(FileNotFoundError):
     """Clips of a list file that are not, or not wholly, on disk."""
 
 
-class CheckedReading:
+class CheckedReading(BaseActionDataset):
     """Mixin for MMAction2's datasets: look before training, name what fails.
 
     When the dataset is made, every listed clip is looked for on disk. While it
@@ -154,15 +155,17 @@ class CheckedReading:
             except Exception as error:
                 if has_frames:  # the pipeline is at fault, not the clip
                     raise
-                fault = self._fault(results, True) or _first_line(error)
-                return self._damaged_clip(idx, clip, fault, error)
+                reason = self._fault(results, True) or _first_line(error)
+                self._damaged_clip(idx, clip, reason, error)
+                return None
             if returned is None:
                 return None
             results = returned
             if not has_frames and "imgs" in results:
                 has_frames = True
                 if fault := self._fault(results, False):
-                    return self._damaged_clip(idx, clip, fault, None)
+                    self._damaged_clip(idx, clip, fault, None)
+                    return None
         return results
 
     def _fault(self, results: dict, thorough: bool) -> str | None:
@@ -176,6 +179,7 @@ class CheckedReading:
     def _damaged_clip(
         self, idx: int, clip: str, fault: str, error: Exception | None
     ) -> None:
+        """Count it, and warn or raise."""
         if self.test_mode:
             raise DamagedClipError(
                 f"Cannot read {clip}: {fault}. It is not skipped, because that "

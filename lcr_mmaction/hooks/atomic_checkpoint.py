@@ -112,6 +112,12 @@ class AtomicCheckpointHook(CheckpointHook):
         OSError: A checkpoint cannot be saved; older ones are untouched.
     """
 
+    # MMEngine makes these in its own before_train.
+    backend_args: dict | None
+    last_ckpt: str | None
+    keep_ckpt_ids: deque[int]
+    file_backend: Any
+
     def before_train(self, runner: Runner) -> None:
         """Find the folder, and clear it of what a killed process left."""
         out_dir = self.out_dir or runner.work_dir

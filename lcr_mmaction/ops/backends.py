@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -47,6 +48,7 @@ def choose_backend(requested: str, device: torch.device, dtype: torch.dtype) -> 
 
 
 def _require(kind: str, device: torch.device, dtype: torch.dtype) -> None:
+    reason: str | None
     if device.type != kind:
         reason = f"its inputs are on {device}; move them or choose another backend"
     elif kind == "cuda" and dtype == torch.float64:
@@ -78,11 +80,12 @@ def backward(
     """Gradients of ``bi_wkv`` on the chosen backend."""
     inputs = (r, k, v, w, u)
     if v.numel() == 0:
-        return tuple(x.new_zeros(x.shape) for x in inputs)
+        return cast(Gradients, tuple(x.new_zeros(x.shape) for x in inputs))
     name = choose_backend(backend, r.device, r.dtype)
     if name == "naive":
-        grads = bi_wkv_naive_backward(dy, *inputs)
-        return tuple(g.to(x.dtype) for g, x in zip(grads, inputs, strict=True))
+        exact = bi_wkv_naive_backward(dy, *inputs)
+        grads = tuple(g.to(x.dtype) for g, x in zip(exact, inputs, strict=True))
+        return cast(Gradients, grads)
     if name == "chunked":
         return bi_wkv_chunked_backward(dy, *inputs)
     kernel = getattr(torch.ops.lcr, f"bi_wkv_{name}_backward").default

@@ -20,6 +20,7 @@ all leaf levels at once; above, each level is a few batched products. The work i
 from __future__ import annotations
 
 import functools
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -65,7 +66,7 @@ def bi_wkv_chunked_backward(
         r2, k2, v2, dy2 = (halves(x, size) for x in (r, k, v, dy))
         dr2, dk2, dv2 = (halves(x, size) for x in (dr, dk, dv))
         decay = border_decays(w, size)
-        dlog_decay = [0.0, 0.0]
+        dlog_decay: list[Any] = [0.0, 0.0]  # tensors once something is added
         for here, there in ((0, 1), (1, 0)):
             query, key = r2[here] * decay[here], k2[there] * decay[there]
             value, grad = v2[there], dy2[here]
@@ -86,7 +87,9 @@ def bi_wkv_chunked_backward(
 
     grads = [x[:, :, :tokens].transpose(1, 2) for x in (dr, dk, dv)]
     grads += [dw[:, :, :tokens].transpose(1, 2) if dw.dim() == 4 else dw, du]
-    return tuple(g.to(x.dtype).contiguous() for g, x in zip(grads, inputs, strict=True))
+    wanted = zip(grads, inputs, strict=True)
+    five = tuple(gradient.to(x.dtype).contiguous() for gradient, x in wanted)
+    return cast(tuple[Tensor, Tensor, Tensor, Tensor, Tensor], five)
 
 
 def tree_over(tokens: int, dtype: torch.dtype) -> tuple[int, int, torch.dtype]:
@@ -105,7 +108,8 @@ def by_head(x: Tensor, length: int, dtype: torch.dtype) -> Tensor:
 
 def halves(x: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Left and right halves, (B, H, nodes, size, C) each, as views of ``x``."""
-    return x.view(*x.shape[:2], -1, 2, size, x.shape[3]).unbind(3)
+    left, right = x.view(*x.shape[:2], -1, 2, size, x.shape[3]).unbind(3)
+    return left, right
 
 
 def by_scores(size: int, key: Tensor, value: Tensor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class FramePreprocessor:
 
     def _transform(self, frame: np.ndarray) -> Sequence[np.ndarray]:
         shape = frame.shape[:2]
-        results = dict(
+        results: dict[str, Any] = dict(
             imgs=[frame],
             img_shape=shape,
             original_shape=shape,

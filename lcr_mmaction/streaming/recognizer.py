@@ -204,6 +204,7 @@ class StreamingRecognizer:
                 "update_batch()"
             )
         (result,) = self.update_batch([frame], None if time is None else [time])
+        assert result is not None  # there was a frame
         return result
 
     def update_batch(
@@ -233,12 +234,13 @@ class StreamingRecognizer:
                 f"expected {self.num_streams} frames (None where a stream has none), "
                 f"got {len(frames)}"
             )
-        active = np.array([i for i, x in enumerate(frames) if x is not None], np.int64)
+        given = {i: frame for i, frame in enumerate(frames) if frame is not None}
+        active = np.array(list(given), np.int64)
         results: list[StreamResult | None] = [None] * self.num_streams
         if not len(active):
             return results
         orders = channel_orders or [self.channel_order] * self.num_streams
-        pictures = [self.preprocess(frames[i], orders[i]) for i in active]
+        pictures = [self.preprocess(x, orders[i]) for i, x in given.items()]
         inputs = normalise(self.model.data_preprocessor, pictures)
         logits = self._step(inputs, active, self.readout.restarts(active))
         now = None if times is None else [times[i] for i in active]
@@ -247,7 +249,7 @@ class StreamingRecognizer:
         for reading, picture in zip(readings, pictures, strict=True):
             results[reading.stream] = StreamResult(
                 **vars(reading),
-                image=frames[reading.stream],
+                image=given[reading.stream],
                 picture=picture,
                 latency=latency,
             )
