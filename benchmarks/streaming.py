@@ -7,6 +7,7 @@ step, and gives the ratio, of times and of counted operations.
 
     OMP_NUM_THREADS=2 python benchmarks/streaming.py CONFIG --markdown
     python benchmarks/streaming.py CONFIG --frames 20000   # memory over a long run
+    python benchmarks/streaming.py CONFIG --streams 1 4 16 # one batch, or a fork each
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -48,6 +50,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--dtype", choices=DTYPES, default="float32")
     parser.add_argument("--compiled", action="store_true", help="compile the step")
     parser.add_argument("--markdown", action="store_true", help="print a table row")
+    parser.add_argument(
+        "--streams", type=int, nargs="+", help="compare ways to serve so many, only"
+    )
     return parser.parse_args()
 
 
@@ -147,6 +152,53 @@ def compare(
     return medians, operations
 
 
+def serve(
+    shared: StreamingRecognizer, frames: list[np.ndarray], count: int, rounds: int
+) -> dict[str, float]:
+    """Median ms for a new frame of each of ``count`` streams, three ways in turn."""
+    batch = shared.fork(num_streams=count)
+    forks = [shared.fork(num_streams=1) for _ in range(count)]
+    threads = ThreadPoolExecutor(count)
+
+    def frame(stream: int, turn: int) -> np.ndarray:
+        return frames[(turn + 3 * stream) % len(frames)]
+
+    def batched(turn: int) -> None:
+        batch.update_batch([frame(i, turn) for i in range(count)])
+
+    def in_turn(turn: int) -> None:
+        for i, fork in enumerate(forks):
+            fork.update(frame(i, turn))
+
+    def in_threads(turn: int) -> None:
+        work = [threads.submit(x.update, frame(i, turn)) for i, x in enumerate(forks)]
+        for done in work:
+            done.result()
+
+    calls = (batched, in_turn, in_threads)
+    times: dict[str, list[float]] = {call.__name__: [] for call in calls}
+    for turn in range(rounds + 3):
+        for call in calls:
+            began = time.perf_counter()
+            call(turn)
+            times[call.__name__].append(1000 * (time.perf_counter() - began))
+    threads.shutdown()
+    # The first rounds warm up.
+    return {name: float(np.median(values[3:])) for name, values in times.items()}
+
+
+def compare_ways(
+    shared: StreamingRecognizer, frames: list[np.ndarray], args: argparse.Namespace
+) -> None:
+    """Print a table of ways to serve several streams."""
+    print(f"{torch.get_num_threads()} threads; ms for a frame of each stream\n")
+    print("| streams | one batch | a fork each, in turn | a fork each, in threads |")
+    print("|---|---|---|---|")
+    for count in args.streams:
+        values = serve(shared, frames, count, args.rounds).values()
+        print(f"| {count} | " + " | ".join(f"{x:.1f}" for x in values) + " |")
+
+
 def main() -> None:
     """Measure and print."""
     args = parse_args()
@@ -162,6 +214,9 @@ def main() -> None:
             policy=args.policy,
         )
     frames = scenes(args.height, args.width)
+    if args.streams:
+        compare_ways(recognizer, frames, args)
+        return
     stream(recognizer, frames, args.warmup)
     latency, memory = stream(recognizer, frames, args.frames)
     stages, operations = compare(recognizer, frames, args.rounds)

@@ -152,6 +152,7 @@ class StreamingRecognizer:
         self,
         channel_order: str | None = None,
         options: StreamOptions | None = None,
+        num_streams: int | None = None,
     ) -> StreamingRecognizer:
         """Make a recognizer of the same model and settings with streams of its own.
 
@@ -161,10 +162,12 @@ class StreamingRecognizer:
         Args:
             channel_order: Of the arrays it will be given; as here if None.
             options: How it makes scores and events of logits; as here if None.
+            num_streams: Streams in its batch; as here if None.
         """
         other = copy.copy(self)
         other.channel_order = channel_order or self.channel_order
         other.options = options or self.options
+        other.num_streams = num_streams or self.num_streams
         other.reset()
         return other
 

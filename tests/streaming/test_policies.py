@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
+from stream_cases import moving_square
 
 from lcr_runtime.policies import (
     POLICIES,
@@ -153,27 +155,19 @@ def test_bad_policies_are_named(policy, error, message):
         build_policy(policy, 4, LABELS)
 
 
-OWN_POLICY = """
-from lcr_mmaction.streaming import Policy, register_policy
-
-@register_policy("every_three")
-class EveryThree(Policy):
-    def resets(self, streams):
-        return self.frames[streams, None] % 3 == 0
-"""
-
-
 def test_a_policy_of_ones_own_is_one_file(make_recognizer, tmp_path, monkeypatch):
-    """As CONTRIBUTING.md shows it."""
-    from stream_cases import moving_square
-
-    (tmp_path / "every_three.py").write_text(OWN_POLICY)
+    """As CONTRIBUTING.md shows it, but for the period."""
+    page = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.split("## Add a policy")[1]
+    code = section.split("```python\n")[1].split("```")[0]
+    assert sum(map(bool, code.splitlines())) == 5
+    (tmp_path / "every_minute.py").write_text(code.replace("240", "3"))
     monkeypatch.syspath_prepend(tmp_path)
-    __import__("every_three")
+    __import__("every_minute")
     try:
-        results = list(make_recognizer(policy="every_three").run(moving_square(7)))
+        results = list(make_recognizer(policy="every_minute").run(moving_square(7)))
         assert [result.age for result in results] == [1, 2, 3, 1, 2, 3, 1]
-        with pytest.raises(ValueError, match="'every_three' already"):
-            register_policy("every_three")(POLICIES["keep"])
+        with pytest.raises(ValueError, match="'every_minute' already"):
+            register_policy("every_minute")(POLICIES["keep"])
     finally:
-        POLICIES.pop("every_three")
+        POLICIES.pop("every_minute")
