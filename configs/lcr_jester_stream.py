@@ -11,26 +11,18 @@ model = dict(
     cls_head=dict(type="LCRFrameHead", consensus="last"),
 )
 
-train_pipeline = [
-    # Of 12 frames a second: 5 seconds.
-    dict(type="SampleWindow", clip_len=20, frame_interval=3),
-    dict(type="RawFrameDecode"),
-    dict(
-        type="RandomResizedCrop",
-        area_range=(0.7, 1.0),
-        aspect_ratio_range=(1.2, 1.8),
-    ),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="Flip", flip_ratio=0.5),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
+# Of 12 frames a second: 5 seconds. Classes are mirrored frame by frame, at the end.
+train_pipeline = _base_.train_pipeline
+train_pipeline[0] = dict(type="SampleWindow", clip_len=20, frame_interval=3)
+train_pipeline[4] = dict(type="Flip", flip_ratio=0.5)
+train_pipeline.insert(
+    -1,
     dict(
         type="FrameTargets",
         background=no_gesture,
         flip_label_map=_base_.flip_label_map,
     ),
-    dict(type="PackActionInputs"),
-]
+)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

@@ -6,37 +6,16 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
+from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
+
 model = dict(cls_head=dict(label_smooth_eps=0.05))
 
-train_pipeline = [
-    dict(type="UniformSample", clip_len=8),
-    dict(type="RawFrameDecode"),
-    dict(
-        type="RandomResizedCrop",
-        area_range=(0.7, 1.0),
-        aspect_ratio_range=(1.2, 1.8),
-    ),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="Flip", flip_ratio=0.5, flip_label_map=_base_.flip_label_map),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-val_pipeline = [
-    dict(type="UniformSample", clip_len=8, test_mode=True),
-    dict(type="RawFrameDecode"),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-# The same on a video file: what `inference_recognizer` and `vis_cam.py` run.
-test_pipeline = [
-    dict(type="DecordInit"),
-    val_pipeline[0],
-    dict(type="DecordDecode"),
-    *val_pipeline[2:],
-]
+train_pipeline, val_pipeline, test_pipeline = clip_pipelines(
+    clip_len=8,
+    size=64,
+    crop=dict(area_range=(0.7, 1.0), aspect_ratio_range=(1.2, 1.8)),
+    flip=dict(flip_ratio=0.5, flip_label_map=_base_.flip_label_map),
+)
 train_dataloader = dict(num_workers=2, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=32, num_workers=2, dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(

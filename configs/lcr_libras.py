@@ -2,6 +2,8 @@
 # 15 classes; see docs/libras.md. Another place than data/libras: set LIBRAS_ROOT.
 _base_ = ["lcr_jester_tiny.py"]
 
+from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
+
 data_root = "{{$LIBRAS_ROOT:data/libras}}"
 # The table numbers its classes and does not name them.
 classes = tuple(f"Movement {number}" for number in range(1, 16))
@@ -9,34 +11,11 @@ classes = tuple(f"Movement {number}" for number in range(1, 16))
 model = dict(cls_head=dict(num_classes=15))
 
 # No mirroring: a mirrored clockwise arc is an anti-clockwise one.
-train_pipeline = [
-    dict(type="UniformSample", clip_len=16),
-    dict(type="RawFrameDecode"),
-    dict(
-        type="RandomResizedCrop",
-        area_range=(0.7, 1.0),
-        aspect_ratio_range=(1.2, 1.8),
-    ),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-val_pipeline = [
-    dict(type="UniformSample", clip_len=16, test_mode=True),
-    dict(type="RawFrameDecode"),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-# The same on a video file: what `inference_recognizer` and `vis_cam.py` run.
-test_pipeline = [
-    dict(type="DecordInit"),
-    val_pipeline[0],
-    dict(type="DecordDecode"),
-    *val_pipeline[2:],
-]
+train_pipeline, val_pipeline, test_pipeline = clip_pipelines(
+    clip_len=16,
+    size=64,
+    crop=dict(area_range=(0.7, 1.0), aspect_ratio_range=(1.2, 1.8)),
+)
 data = dict(data_prefix=dict(img=data_root), metainfo=dict(classes=classes))
 train_dataloader = dict(
     dataset=dict(

@@ -7,6 +7,8 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
+from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
+
 data_root = "{{$MSR_ROOT:data/msr_action3d}}"
 split = "{{$MSR_SPLIT:a}}"
 classes = (
@@ -40,24 +42,12 @@ model = dict(
 )
 
 # No mirroring: most actions are done with the right hand.
-train_pipeline = [
-    dict(type="RandomTemporalCrop", min_share=0.7),
-    dict(type="UniformSample", clip_len=16),
-    dict(type="RawFrameDecode"),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
+train_pipeline, val_pipeline, test_pipeline = clip_pipelines(clip_len=16, size=64)
+train_pipeline.insert(0, dict(type="RandomTemporalCrop", min_share=0.7))
+train_pipeline.insert(
+    4,
     dict(type="RandomAffine", degrees=8, translate=0.08, scale=(0.85, 1.2), shear=6),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-val_pipeline = [
-    dict(type="UniformSample", clip_len=16, test_mode=True),
-    dict(type="RawFrameDecode"),
-    dict(type="Resize", scale=(64, 64), keep_ratio=False),
-    dict(type="EdgeExtract"),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
+)
 test_pipeline = val_pipeline
 data = dict(
     type="CheckedRawframeDataset",

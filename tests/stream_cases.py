@@ -46,9 +46,9 @@ model = dict(
     ),
 )
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, num_clips=1, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 40)),
     dict(type='CenterCrop', crop_size=32),
     dict(type='EdgeExtract'),

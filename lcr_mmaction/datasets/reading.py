@@ -206,8 +206,8 @@ class CheckedReading(BaseActionDataset):
 
 
 _ADVICE = (
-    "tools/data/custom/scan_videos.py lists all damaged videos; if only decord "
-    "fails on it, use PyAVInit and PyAVDecode."
+    "tools/data/custom/scan_videos.py lists all damaged videos; some that other "
+    "decoders fail on, VideoInit and VideoDecode read."
 )
 
 

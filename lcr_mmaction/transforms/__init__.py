@@ -7,6 +7,7 @@ from .random_affine import RandomAffine
 from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop
 from .tube_mask import TubeMask
+from .video_read import VideoDecode, VideoInit
 
 __all__ = [
     "EDGE_METHODS",
@@ -17,5 +18,7 @@ __all__ = [
     "RandomTemporalCrop",
     "SampleWindow",
     "TubeMask",
+    "VideoDecode",
+    "VideoInit",
     "edge_map",
 ]

@@ -24,7 +24,7 @@ def decoded_frames(results: dict, transform: str) -> Sequence[np.ndarray]:
     if "imgs" not in results:
         raise KeyError(
             f"{transform} found no results['imgs']: put it after the decoder "
-            "(DecordDecode, OpenCVDecode, PyAVDecode, RawFrameDecode, ArrayDecode)."
+            "(VideoDecode, RawFrameDecode, ArrayDecode, DecordDecode...)."
         )
     frames = results["imgs"]
     if "input_shape" in results:

@@ -49,9 +49,11 @@ class FrameIndex:
     @property
     def rate(self) -> float | None:
         """Frames per second on the average; None of a single frame."""
-        if len(self.times) < 2:
+        if len(self.stamps) < 2:
             return None
-        return (len(self.times) - 1) / float(self.times[-1])
+        # Exact: those who sample by rates round them down.
+        span = int(self.stamps[-1] - self.stamps[0]) * self.time_base
+        return float((len(self.stamps) - 1) / span)
 
     def key_before(self, number: int) -> int:
         """The last frame at which decoding of frame ``number`` can start."""

@@ -105,7 +105,7 @@ class VideoReader(ABC):
             numbers: From 0 to ``len(self) - 1``.
 
         Returns:
-            As many pictures; equal numbers share one.
+            As many pictures, each in memory of its own.
 
         Raises:
             IndexError: There is no such frame.
@@ -123,7 +123,11 @@ class VideoReader(ABC):
                 order.tolist(), self._pictures(order.tolist()), strict=True
             )
         }
-        return [pictures[number] for number in wanted.tolist()]
+        chosen = wanted.tolist()
+        return [
+            pictures[number].copy() if number in chosen[:place] else pictures[number]
+            for place, number in enumerate(chosen)
+        ]
 
     def close(self) -> None:  # noqa: B027 - nothing to close is a way to do it
         """Let go of the file; harmless when repeated."""

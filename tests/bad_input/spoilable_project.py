@@ -96,7 +96,7 @@ class Project:
         )
         if self.kind == "video":
             common |= dict(type="CheckedVideoDataset", data_prefix=dict(video=""))
-            reading = [dict(type="DecordInit"), *sample, dict(type="DecordDecode")]
+            reading = [dict(type="VideoInit"), *sample, dict(type="VideoDecode")]
         else:
             common |= dict(
                 type="CheckedRawframeDataset",

@@ -163,11 +163,11 @@ def test_a_width_decord_cannot_read_is_named_with_the_way_out(video_project):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     config = video_project.dataset("val")
-    with pytest.raises(DamagedClipError, match="val1.mp4.*PyAVInit and PyAVDecode"):
-        DATASETS.build(config)[1]
-    config["pipeline"][0]["type"] = "PyAVInit"
-    config["pipeline"][2]["type"] = "PyAVDecode"
     assert DATASETS.build(config)[1]["inputs"].shape == (1, 4, 4, 32, 32)
+    config["pipeline"][0]["type"] = "DecordInit"
+    config["pipeline"][2]["type"] = "DecordDecode"
+    with pytest.raises(DamagedClipError, match="val1.mp4.*VideoInit and VideoDecode"):
+        DATASETS.build(config)[1]
 
 
 def test_pyav_without_a_frame_count(video_project):
@@ -180,6 +180,7 @@ def test_pyav_without_a_frame_count(video_project):
                 write.mux(packet)
     video_project.write_list("val", ["val1.mkv 0"])
     config = video_project.dataset("val")
+    assert DATASETS.build(config)[0]["inputs"].shape == (1, 4, 4, 32, 32)
     config["pipeline"][0]["type"] = "PyAVInit"
     config["pipeline"][2]["type"] = "PyAVDecode"
     with pytest.raises(DamagedClipError, match="no count of them in the file"):

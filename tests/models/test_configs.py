@@ -82,4 +82,4 @@ def test_the_custom_config_counts_the_classes_of_its_label_map(tmp_path, monkeyp
     config = Config.fromfile(CONFIGS / "lcr_custom.py")
     assert config.model.cls_head.num_classes == 2
     assert config.val_dataloader.dataset.metainfo.classes == ("wave", "point")
-    assert config.train_dataloader.dataset.pipeline[0].type == "DecordInit"
+    assert config.train_dataloader.dataset.pipeline[0].type == "VideoInit"

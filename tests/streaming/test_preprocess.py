@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decord
 import numpy as np
 import pytest
 import torch
@@ -18,6 +17,7 @@ from lcr_runtime.preprocess import (
     find_test_pipeline,
     frame_steps,
 )
+from lcr_runtime.video import open_video
 
 NORMALISER = dict(
     type="ActionDataPreprocessor",
@@ -39,7 +39,7 @@ def clip_of_pipeline(pipeline, video):
     return packed["inputs"]
 
 
-def pipeline_with(*geometry, decode=("DecordInit", "DecordDecode")):
+def pipeline_with(*geometry, decode=("VideoInit", "VideoDecode")):
     return [
         dict(type=decode[0]),
         dict(type="SampleFrames", clip_len=8, num_clips=1, test_mode=True),
@@ -74,9 +74,9 @@ def test_frames_equal_the_pipelines_clip(video, geometry, order):
     pipeline = pipeline_with(*geometry)
     clip = clip_of_pipeline(pipeline, video)
     preprocess = FramePreprocessor(pipeline)
-    frames = decord.VideoReader(video)
-    for t in range(8):
-        frame = frames[t].asnumpy()
+    with open_video(video) as reader:
+        frames = reader.read(range(8))
+    for t, frame in enumerate(frames):
         if order == "bgr":
             frame = np.ascontiguousarray(frame[..., ::-1])
         picture = preprocess(frame, order)
@@ -123,9 +123,9 @@ def test_normalised_frames_equal_the_preprocessors_clip(video):
     normaliser = MODELS.build(NORMALISER)
     inputs = [clip_of_pipeline(pipeline, video)]
     clip = normaliser(dict(inputs=inputs, data_samples=None))["inputs"][0]
-    frames = decord.VideoReader(video)
     preprocess = FramePreprocessor(pipeline)
-    pictures = [preprocess(frames[t].asnumpy(), "rgb") for t in range(8)]
+    with open_video(video) as reader:
+        pictures = [preprocess(frame, "rgb") for frame in reader.read(range(8))]
     steps = normalise(normaliser, pictures)
     torch.testing.assert_close(steps, clip[0].transpose(0, 1), atol=0, rtol=0)
 

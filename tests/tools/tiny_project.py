@@ -31,10 +31,10 @@ model = dict(
         format_shape='NCTHW'))
 
 test_pipeline = [
-    dict(type='DecordInit', num_threads=1),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=4, frame_interval=1, num_clips=1,
          test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(32, 32), keep_ratio=False),
     dict(type='EdgeExtract'),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -1,0 +1,61 @@
+"""The pipelines of the configs, written once; a config calls them with its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Pipeline = list[dict[str, Any]]
+
+
+def clip_pipelines(
+    clip_len: int,
+    size: int,
+    videos: bool = False,
+    decoder: str = "pyav",
+    crop: dict | None = None,
+    flip: dict | None = None,
+) -> tuple[Pipeline, Pipeline, Pipeline]:
+    """Pipelines of clips spread over the whole of a video, with their edges.
+
+    A config imports this function after its ``_base_``, which MMEngine allows, and gets
+    plain lists: what is printed, dumped or changed with ``--cfg-options`` is those.
+
+    Args:
+        clip_len: Frames of a clip.
+        size: Height and width of the frames in pixels.
+        videos: Whether training and validation read video files; else folders of
+            frames.
+        decoder: Of video files; see :func:`lcr_runtime.video.open_video`.
+        crop: Options of ``RandomResizedCrop`` in training; None takes whole frames.
+        flip: Options of ``Flip`` in training; None mirrors nothing.
+
+    Returns:
+        ``train_pipeline``, ``val_pipeline`` and ``test_pipeline``. The last is the
+        second on a video file: what ``inference_recognizer`` and ``vis_cam.py`` run.
+    """
+    sample = dict(type="UniformSample", clip_len=clip_len)
+    resize = dict(type="Resize", scale=(size, size), keep_ratio=False)
+    end = [
+        dict(type="EdgeExtract"),
+        dict(type="FormatShape", input_format="NCTHW"),
+        dict(type="PackActionInputs"),
+    ]
+
+    def reading(videos: bool, **test: bool) -> Pipeline:
+        if not videos:
+            return [dict(sample, **test), dict(type="RawFrameDecode")]
+        return [
+            dict(type="VideoInit", decoder=decoder),
+            dict(sample, **test),
+            dict(type="VideoDecode"),
+        ]
+
+    augment = [resize]
+    if crop is not None:
+        augment.insert(0, dict(type="RandomResizedCrop", **crop))
+    if flip is not None:
+        augment.append(dict(type="Flip", **flip))
+    train = [*reading(videos), *augment, *end]
+    val = [*reading(videos, test_mode=True), resize, *end]
+    test = [*reading(True, test_mode=True), resize, *end]
+    return train, val, test
