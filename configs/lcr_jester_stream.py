@@ -1,6 +1,8 @@
 # LCR for streams: windows of continuous videos at 4 frames a second, 64x64, a loss
 # over their frames. Trained on synthetic videos (STREAM_ROOT), tested on clips.
-# Starts from what lcr_jester_tiny.py trained: --cfg-options load_from=CHECKPOINT.
+# Starts from lcr_jester_tiny.py, trained with the cell that is used here:
+#   tools/train.py configs/lcr_jester_tiny.py --cfg-options model.backbone.cell=bounded
+#   tools/train.py configs/lcr_jester_stream.py --cfg-options load_from=CHECKPOINT
 _base_ = ["lcr_jester_tiny.py"]
 
 stream_root = "{{$STREAM_ROOT:data/synthetic_streams/train}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os.path as osp
 import re
+from collections import OrderedDict
 
 import torch
 from mmaction.registry import HOOKS
@@ -12,6 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
+
+from ..models.meaning import OtherMeaningError
 
 
 class CheckpointMismatchError(RuntimeError):
@@ -26,6 +29,7 @@ class CheckpointGuardHook(Hook):
       fits and goes on, so that a test scores a half-random model. Here testing
       and resuming need a complete fit. Starting a training run from a
       checkpoint (``load_from`` without ``resume``) may replace the head.
+    - A checkpoint of the same shapes and another meaning: :mod:`..models.meaning`.
     - ``--resume`` where nothing was saved: MMEngine starts over.
 
     Args:
@@ -61,16 +65,19 @@ class CheckpointGuardHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Try the checkpoint on a copy of the model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        given = {
-            re.sub(r"^module\.", "", key): value
-            for key, value in checkpoint.get("state_dict", checkpoint).items()
-        }
+        weights = checkpoint.get("state_dict", checkpoint)
+        given = {re.sub(r"^module\.", "", key): value for key, value in weights.items()}
         expected = model.state_dict()
         fine_tuning = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if fine_tuning:
             given = _with_own(given, expected, self.replaceable)
+        tried = OrderedDict(given)
+        # What the weights mean, which the model compares.
+        tried._metadata = getattr(weights, "_metadata", OrderedDict())  # type: ignore
         try:
-            load_state_dict(copy.deepcopy(model), given, strict=True)
+            load_state_dict(copy.deepcopy(model), tried, strict=True)
+        except OtherMeaningError:
+            raise
         except RuntimeError as error:
             raise CheckpointMismatchError(
                 f"{runner._load_from or 'The checkpoint'} does not fit the model of "

@@ -15,6 +15,7 @@ from .archs import ARCHS, find_arch
 from .block import BLOCKS, KEY_VALUE_SOURCES, BlockContext, LCRBlock
 from .cells import CELLS
 from .edge import GraphEdges
+from .meaning import state_meaning
 from .mixers import MIXERS
 from .patch_embed import PATCH_EMBEDS, PatchConv
 from .positions import FourierPositions
@@ -177,6 +178,14 @@ class LCRBackbone(BaseModule):
                 for rate in drop_rates
             )
         self._freeze_stages()
+        meaning = dict(num_heads=heads, patch_size=patch_size, edge_weight=edge_weight)
+        if image_model is not None:
+            meaning |= dict(image_model=f"vision_rwkv {image_model.version}")
+        else:
+            meaning |= dict(block=block, cell=cell, kv_source=kv_source, mixer=mixer)
+            meaning |= dict(token_shift=token_shift, patch_embed=patch_embed)
+            meaning |= dict(positions=positions, readout=readout)
+        state_meaning(self, meaning)
 
     @property
     def num_prefix(self) -> int:

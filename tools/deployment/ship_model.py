@@ -33,10 +33,10 @@ def main() -> None:
     checkpoint = CheckpointLoader.load_checkpoint(
         str(args.checkpoint), map_location="cpu"
     )
-    weights = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in checkpoint["state_dict"].items()
-    }
+    weights = checkpoint["state_dict"]
+    for name, value in weights.items():
+        # In place: what the weights mean is kept beside them, in their metadata.
+        weights[name] = value.half() if value.is_floating_point() else value
     meta = {"dataset_meta": dict(checkpoint["meta"].get("dataset_meta") or {})}
     torch.save({"state_dict": weights, "meta": meta}, args.out)
     size = args.out.stat().st_size

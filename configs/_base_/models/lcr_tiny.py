@@ -10,7 +10,7 @@ model = dict(
         loss_cls=dict(type="CrossEntropyLoss"),
     ),
     data_preprocessor=dict(
-        type="ActionDataPreprocessor",
+        type="LCRDataPreprocessor",
         # RGB and the edge map of EdgeExtract, which ends up between 0 and 1.
         mean=[123.675, 116.28, 103.53, 0],
         std=[58.395, 57.12, 57.375, 255],

@@ -58,6 +58,9 @@ def first_spelled(content: Options) -> Options:
     else:
         optimizer = content["optim_wrapper"]
     hooks = [h for h in content["custom_hooks"] if h["type"] not in _NEW_HOOKS]
-    model = {**model, "backbone": backbone}
+    preprocessor = dict(model["data_preprocessor"])
+    if preprocessor["type"] == "LCRDataPreprocessor":
+        preprocessor["type"] = "ActionDataPreprocessor"
+    model = {**model, "backbone": backbone, "data_preprocessor": preprocessor}
     changed = dict(model=model, optim_wrapper=optimizer, custom_hooks=hooks)
     return content | changed
