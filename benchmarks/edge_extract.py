@@ -5,7 +5,7 @@ Usage::
     python benchmarks/edge_extract.py [VIDEO_OR_FRAME_FOLDER ...]
 
 Prints, for 112 and 224 pixels, CPU milliseconds per 16-frame clip of the stock
-transforms that decode (decord for videos, OpenCV for JPEG frames) and resize, and
+transforms that decode (PyAV for videos, OpenCV for JPEG frames) and resize, and
 of each edge method after them. All are timed in turn in one loop, the median is
 shown, so the ratio is fair on a busy machine. Without arguments it writes a noisy
 moving pattern of 176 x 100 pixels, the size of Jester's frames, as an H.264 video
@@ -68,7 +68,7 @@ def reader(source: str, size: int) -> Callable[[], dict]:
             start_index=1,
         )
     else:
-        steps = [dict(type="DecordInit"), sample, dict(type="DecordDecode"), resize]
+        steps = [dict(type="VideoInit"), sample, dict(type="VideoDecode"), resize]
         given = dict(filename=source, start_index=0)
     pipeline = Compose([TRANSFORMS.build(step) for step in steps])
     return lambda: pipeline(dict(given, modality="RGB"))

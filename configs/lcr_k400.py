@@ -12,9 +12,9 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="VideoInit"),
     dict(type="SampleFrames", clip_len=16, frame_interval=4, num_clips=1),
-    dict(type="DecordDecode"),
+    dict(type="VideoDecode"),
     dict(type="Resize", scale=(-1, 256)),
     dict(type="RandomResizedCrop", area_range=(0.25, 1.0)),
     dict(type="Resize", scale=(224, 224), keep_ratio=False),
@@ -24,7 +24,7 @@ train_pipeline = [
     dict(type="PackActionInputs"),
 ]
 val_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="VideoInit"),
     dict(
         type="SampleFrames",
         clip_len=16,
@@ -32,7 +32,7 @@ val_pipeline = [
         num_clips=1,
         test_mode=True,
     ),
-    dict(type="DecordDecode"),
+    dict(type="VideoDecode"),
     dict(type="Resize", scale=(-1, 224)),
     dict(type="CenterCrop", crop_size=224),
     dict(type="EdgeExtract"),

@@ -12,9 +12,9 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="VideoInit"),
     dict(type="UniformSample", clip_len=16),
-    dict(type="DecordDecode"),
+    dict(type="VideoDecode"),
     dict(
         type="RandomResizedCrop",
         area_range=(0.4, 1.0),
@@ -27,9 +27,9 @@ train_pipeline = [
     dict(type="PackActionInputs"),
 ]
 val_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="VideoInit"),
     dict(type="UniformSample", clip_len=16, test_mode=True),
-    dict(type="DecordDecode"),
+    dict(type="VideoDecode"),
     dict(type="Resize", scale=(-1, 224)),
     dict(type="CenterCrop", crop_size=224),
     dict(type="EdgeExtract"),

@@ -36,6 +36,7 @@ from lcr_mmaction.command_line import (
 )
 from lcr_mmaction.deployment.graphs import ClipGraph, StepGraph, traceable
 from lcr_mmaction.streaming import FramePreprocessor, StreamOptions
+from lcr_runtime import open_source
 from lcr_runtime.preprocess import find_test_pipeline
 
 
@@ -69,11 +70,8 @@ def raw_frames(video: Path | None, count: int) -> list[np.ndarray]:
     """BGR frames to check on: a video, over again if short, or drifting blobs."""
     frames = []
     if video:
-        capture = cv2.VideoCapture(str(video))
-        while len(frames) < count and (read := capture.read())[0]:
-            frames.append(read[1])
-        if not frames:
-            raise SystemExit(f"export_onnx: {video} has no frames that can be read")
+        with open_source(video) as source:
+            frames = [frame.image for frame in itertools.islice(source, count)]
     else:
         noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
         blobs = cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC)

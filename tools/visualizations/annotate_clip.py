@@ -24,6 +24,7 @@ from lcr_mmaction.command_line import (
     positive,
 )
 from lcr_runtime.labels import find_labels
+from lcr_runtime.video import open_video
 from lcr_runtime.video.writer import VideoWriter
 
 FORMATS = (".mp4", ".gif", ".png")
@@ -58,20 +59,10 @@ def read_video(path: Path) -> tuple[list[np.ndarray], float]:
         Its frames, uint8 RGB ``[H, W, 3]``, and its frames per second.
 
     Raises:
-        ValueError: No frame can be decoded.
+        VideoError: It cannot be decoded.
     """
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while True:
-        decoded, frame = capture.read()
-        if not decoded:
-            break
-        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    fps = capture.get(cv2.CAP_PROP_FPS) or 12
-    capture.release()
-    if not frames:
-        raise ValueError(f"No frame of {path} can be decoded; expected a video file.")
-    return frames, fps
+    with open_video(path) as reader:
+        return [frame.image for frame in reader], reader.rate or 1.0
 
 
 def annotate(

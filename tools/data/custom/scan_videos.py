@@ -7,17 +7,16 @@ Usage::
     python tools/data/custom/scan_videos.py data/custom
 
 Every frame of every file is decoded in a child process, because a damaged file
-can make a decoder abort or hang, which no program survives that decodes itself.
+can make decord abort, which no program survives that decodes itself.
 Exits with status 1 if any file is bad.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,63 +24,26 @@ from queue import SimpleQueue
 
 from lcr_runtime.folders import scan_folder
 from lcr_runtime.text import TextFileError, read_lines, write_lines
+from lcr_runtime.video import DECODERS, open_video
 
 
-def decode_decord(path: str) -> str | None:
-    """Decode with decord, the way DecordInit and DecordDecode do."""
-    import decord
-
-    with open(path, "rb") as file:
-        reader = decord.VideoReader(io.BytesIO(file.read()), num_threads=1)
-    if len(reader) == 0:
-        return "no frames"
-    for start in range(0, len(reader), 32):
-        reader.get_batch(range(start, min(start + 32, len(reader))))
+def fault_of(path: str, decoder: str) -> str | None:
+    """Decode a whole file; return what is wrong with it."""
+    try:
+        with open_video(path, decoder) as reader:
+            for _ in reader:
+                pass
+    except Exception as error:
+        text = str(error).removeprefix(path).strip().splitlines()
+        return text[0][:300] if text else type(error).__name__
     return None
-
-
-def decode_pyav(path: str) -> str | None:
-    """Decode with PyAV, the way PyAVInit and PyAVDecode do."""
-    import av
-
-    with av.open(path) as container:
-        promised = container.streams.video[0].frames
-        decoded = sum(1 for _ in container.decode(video=0))
-    if promised == 0:
-        return "the file does not count its frames, which PyAVInit needs"
-    return None if decoded >= promised else f"{decoded} of {promised} frames decode"
-
-
-def decode_opencv(path: str) -> str | None:
-    """Decode with OpenCV, the way OpenCVInit and OpenCVDecode do."""
-    import cv2
-
-    capture = cv2.VideoCapture(path)
-    promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    decoded = 0
-    while capture.read()[0]:
-        decoded += 1
-    if decoded == 0:
-        return "no frames"
-    return None if decoded >= promised else f"{decoded} of {promised} frames decode"
-
-
-DECODERS: dict[str, Callable[[str], str | None]] = {
-    "decord": decode_decord,
-    "pyav": decode_pyav,
-    "opencv": decode_opencv,
-}
 
 
 def serve(connection: Connection, decoder: str) -> None:
     """Child process: answer each path with what is wrong with the file."""
     while True:
         path = connection.recv()
-        try:
-            connection.send(DECODERS[decoder](path))
-        except Exception as error:
-            text = str(error).strip().splitlines() or [""]
-            connection.send(f"{type(error).__name__}: {text[0][:200]}")
+        connection.send(fault_of(path, decoder))
 
 
 class Child:
@@ -169,7 +131,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder the list's paths start from"
     )
-    parser.add_argument("--decoder", choices=DECODERS, default="decord")
+    parser.add_argument("--decoder", choices=DECODERS, default="pyav")
     parser.add_argument("--jobs", type=int, default=2, help="child processes (2)")
     parser.add_argument(
         "--timeout", type=float, default=60, help="seconds allowed per file (60)"
