@@ -170,6 +170,7 @@ def _early(
             background,
         )
         for true, said in pairs
+        if said.scores is not None
     ]
     rows = np.concatenate(right) if right else np.zeros((0, len(FRACTIONS)))
     leading = rows.mean(axis=0) if len(rows) else [None] * len(FRACTIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import cv2
@@ -195,6 +196,19 @@ def test_forks_share_weights_and_nothing_else(make):
     rgb = first.fork(channel_order="rgb")
     turned = rgb.update(np.ascontiguousarray(videos[0][0][..., ::-1]))
     np.testing.assert_array_equal(turned.scores, alone[0][0])
+
+
+def test_a_fork_may_have_streams_and_options_of_its_own(make):
+    frames = moving_square(5)
+    shared = make(policy="keep")
+    options = dataclasses.replace(shared.options, policy="staggered", smoothing=0.5)
+    fork = shared.fork(options=options, num_streams=2)
+    alone = make(policy="staggered", smoothing=0.5)
+    for frame in frames:
+        expected = alone.update(frame).scores
+        for result in fork.update_batch([frame, frame]):
+            np.testing.assert_allclose(result.scores, expected, atol=1e-5)
+    assert shared.num_streams == 1 and shared.options.policy == "keep"
 
 
 def test_run_many_outlasts_the_shorter_source(make):

@@ -19,7 +19,7 @@ from lcr_mmaction.streaming.timeline import Timeline  # noqa: E402
 HIT, FALSE, TRUTH = "tab:green", "tab:red", "tab:blue"
 # Of each row; the videos with the most mistakes come first.
 MAX_PICTURES = 6
-MAX_LINES = 8
+MAX_LINES = 12
 
 NOTES = """\
 *Levenshtein* is 1 - (insertions, deletions and replacements) / gestures over the
@@ -163,6 +163,7 @@ def _draw_video(
 ) -> None:
     """Truth, scores and events of a video under each other, on one axis of time."""
     width = float(np.clip(timeline.seconds / 3, 10, 40))
+    colours = plt.get_cmap("tab20")(np.linspace(0, 1, MAX_LINES))
     figure, (truth, scores, events) = plt.subplots(
         3,
         1,
@@ -171,32 +172,38 @@ def _draw_video(
         height_ratios=(1, 3, 1),
         layout="constrained",
     )
-    for gesture in timeline.gestures:
-        _bar(truth, gesture.start, gesture.end, gesture.label, TRUTH)
+    for row, gesture in enumerate(timeline.gestures):
+        _bar(truth, gesture.start, gesture.end, gesture.label, TRUTH, row)
     truth.set(ylabel="truth", xlim=(0, timeline.seconds))
     matched = match(prediction.events, timeline.gestures, tolerance)
-    for event, hit in zip(prediction.events, matched, strict=True):
+    for row, (event, hit) in enumerate(zip(prediction.events, matched, strict=True)):
         start = event.detected if event.start is None else event.start
         end = event.detected if event.end is None else event.end
         colour = FALSE if hit is None else HIT
-        _bar(events, start, end, event.label, colour)
+        _bar(events, start, end, event.label, colour, row)
         events.plot([event.detected] * 2, [0, 1], color="black", linewidth=1)
     events.set(ylabel="events", xlabel="seconds")
     if prediction.scores is not None:
+        scores.set_prop_cycle(color=colours)
         for column in _columns(timeline, prediction):
             label = prediction.labels[column]
             scores.plot(prediction.times, prediction.scores[:, column], label=label)
-        scores.legend(loc="upper left", fontsize=7, ncols=4)
+        scores.legend(loc="upper left", fontsize=7, ncols=6)
     scores.set(ylabel="scores", ylim=(0, 1.3), yticks=(0, 0.5, 1))
+    scores.grid(alpha=0.3)
     for axes in (truth, events):
         axes.set(yticks=(), ylim=(0, 1.05))
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
 
-def _bar(axes: plt.Axes, start: float, end: float, label: str, colour: str) -> None:
+def _bar(
+    axes: plt.Axes, start: float, end: float, label: str, colour: str, row: int
+) -> None:
+    """A span with its name, at a height that keeps neighbours' names apart."""
     axes.broken_barh([(start, end - start)], (0, 1), color=colour, alpha=0.5)
-    axes.text(start, 0.5, label, fontsize=7, va="center", clip_on=True)
+    height = (0.8, 0.5, 0.2)[row % 3]
+    axes.text(start, height, label, fontsize=7, va="center", clip_on=True)
 
 
 def _columns(timeline: Timeline, prediction: Prediction) -> list[int]:
