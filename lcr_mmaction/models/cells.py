@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from ..ops.fused import accumulate, leaky_cell
 from .state import Tree
 
 
@@ -55,24 +56,6 @@ class Cell(nn.Module, ABC):
             Output H and memory C of every frame, ``[N, T, L, C]`` each, and the state
             after the last.
         """
-
-
-def accumulate(new: Tensor, keep: Tensor, memory: Tensor) -> Tensor:
-    """``C_t = keep_t * C_{t-1} + new_t`` for all frames.
-
-    Args:
-        new: ``[N, T, L, C]``.
-        keep: ``[N, T, L, C]``.
-        memory: C before the first frame, ``[N, L, C]``.
-
-    Returns:
-        C of every frame, ``[N, T, L, C]``.
-    """
-    memories = []
-    for t in range(new.shape[1]):
-        memory = torch.addcmul(new[:, t], keep[:, t], memory)
-        memories.append(memory)
-    return torch.stack(memories, dim=1)
 
 
 class PaperCell(Cell):
@@ -139,9 +122,8 @@ class LeakyCell(EdgeForgetCell):
         self, gated: Tensor, edges: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take up frames."""
-        forget = self.forget(edges)
-        memory = accumulate((1 - forget) * gated, forget, state)
-        return memory * gated.sigmoid(), memory, memory[:, -1]
+        hidden, memory = leaky_cell(gated, edges, self.scale, self.bias, state)
+        return hidden, memory, memory[:, -1]
 
 
 class NoRecurrence(Cell):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..ops.fused import sigmoid_product, squared_relu
+
 
 class ChannelMix(nn.Module):
     """``sigmoid(R') * W_v relu(W_k x)^2`` (RWKV, arXiv 2305.13048).
@@ -22,6 +24,5 @@ class ChannelMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels of ``x``, ``[..., C]``."""
-        # In place where the backward pass needs the result alone.
-        key = self.key(x).relu_().square()
-        return self.receptance(x).sigmoid_() * self.value(key)
+        key = squared_relu(self.key(x))
+        return sigmoid_product(self.receptance(x), self.value(key))

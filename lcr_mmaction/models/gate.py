@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.fused import gated_head_norm
 from .mixers import MIXERS
 from .rope import Rotation, rotate
 
 
-class HeadNorm(nn.GroupNorm):
-    """Layer norm of every head by itself: a group norm whose groups are the heads.
+class GatedHeadNorm(nn.GroupNorm):
+    """Layer norm of every head by itself, times SiLU of a gate.
 
-    On a CPU the layer norm of rows takes half the time of PyTorch's group norm.
+    A group norm whose groups are the heads.
     """
 
-    def forward(self, heads: Tensor) -> Tensor:
-        """Normalise ``[..., H, K]`` and join the heads: ``[..., H * K]``."""
-        normed = F.layer_norm(heads, heads.shape[-1:], eps=self.eps).flatten(-2)
-        return normed * self.weight + self.bias
+    def forward(self, heads: Tensor, gate: Tensor) -> Tensor:  # type: ignore[override]
+        """Normalise ``[..., H, K]``, join the heads as ``[..., H * K]`` and gate."""
+        return gated_head_norm(heads, gate, self.weight, self.bias, self.eps)
 
 
 class CrossRWKVGate(nn.Module):
@@ -39,7 +38,7 @@ class CrossRWKVGate(nn.Module):
         self.receptance_gate = nn.Linear(dim, 2 * dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.mixer = MIXERS[mixer](dim, num_heads, dim // num_heads)
-        self.norm = HeadNorm(num_heads, dim)
+        self.norm = GatedHeadNorm(num_heads, dim)
         self.output = nn.Linear(dim, dim, bias=False)
 
     def forward(
@@ -62,4 +61,4 @@ class CrossRWKVGate(nn.Module):
             heads = [rotate(x, rotation) for x in heads]
         heads.append(value.unflatten(-1, (self.num_heads, -1)))
         mixed = self.mixer(*(x.flatten(0, 1) for x in heads), source.flatten(0, 1))
-        return self.output(self.norm(mixed).view(gate.shape) * F.silu(gate))
+        return self.output(self.norm(mixed, gate))

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.fused import normed_difference
 from .state import Tree
-from .token_shift import previous_frames
 
 
 class PatchEmbed(nn.Module, ABC):
@@ -63,7 +63,9 @@ class PatchConv(PatchEmbed):
 
     def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
         """Embed frames; nothing is kept."""
-        tokens = self.project(frames.flatten(0, 1)).flatten(2).transpose(1, 2)
+        maps = self.project(frames.flatten(0, 1))
+        # All blocks read them: in the layout of the products.
+        tokens = maps.flatten(2).transpose(1, 2).contiguous()
         return tokens.unflatten(0, frames.shape[:2]), before
 
 
@@ -119,15 +121,13 @@ class CausalConvStem(PatchEmbed):
         maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         kept = []
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            if i:
-                maps = maps.relu_()
             (weight,) = conv.parameters()
             now, change = weight.chunk(2, dim=1)
             weights = torch.cat([now + change, change])
             both = F.conv2d(maps, weights, stride=2, padding=1)
-            now, last = both.unflatten(0, (num_clips, num_frames)).chunk(2, dim=2)
-            maps = norm((now - previous_frames(last, before[i])).flatten(0, 1))
-            kept.append(last[:, -1])
+            rectified = i < len(self.convs) - 1
+            maps = normed_difference(both, before[i], norm, rectified)
+            kept.append(both.unflatten(0, (num_clips, num_frames))[:, -1, len(now) :])
         tokens = maps.flatten(2).transpose(1, 2)
         return tokens.unflatten(0, (num_clips, num_frames)), tuple(kept)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..ops.fused import rotate_pairs
 from .token_grid import TokenGrid
 
 
@@ -82,8 +83,4 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
     Returns:
         Same shape and dtype as ``x``.
     """
-    cos, sin = (part.to(x.dtype) for part in rotation)
-    while cos.dim() < x.dim():
-        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return rotate_pairs(x, *rotation)

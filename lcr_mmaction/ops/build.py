@@ -239,15 +239,19 @@ def _compile_cpu(scratch: Path, instruction_sets: Sequence[str]) -> Path:
     cxx = compiler()
     torch_flags, link_flags = _torch_flags()
     defines = [f"-DLCR_WITH_{name.upper()}" for name in instruction_sets]
-    commands = [
-        [cxx, *torch_flags, *defines, "-c", str(SOURCES / "cpu_binding.cpp")]
-        + ["-o", str(scratch / "binding.o")]
-    ]
+    bindings, kernels = ("cpu_binding", "fused_binding"), ("cpu_kernel", "fused_kernel")
+    commands = []
+
+    def add(source: str, flags: list[str], name: str) -> None:
+        command = [cxx, *flags, "-c", str(SOURCES / f"{source}.cpp")]
+        commands.append([*command, "-o", str(scratch / f"{name}.o")])
+
+    for source in bindings:
+        add(source, torch_flags + defines, source)
     for name in instruction_sets:
-        commands.append(
-            [cxx, *KERNEL_FLAGS, *INSTRUCTION_SETS[name], f"-DLCR_ISA={name}"]
-            + ["-c", str(SOURCES / "cpu_kernel.cpp"), "-o", str(scratch / f"{name}.o")]
-        )
+        for source in kernels:
+            flags = [*KERNEL_FLAGS, *INSTRUCTION_SETS[name], f"-DLCR_ISA={name}"]
+            add(source, flags, f"{source}_{name}")
     run_all(commands)
     objects = [command[-1] for command in commands]
     output = scratch / "library.so"

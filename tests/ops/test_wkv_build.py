@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -90,7 +89,7 @@ def test_ranks_that_build_at_once_compile_once(tmp_path):
     assert [rank.returncode for rank in ranks] == [0, 0, 0]
     assert len(libraries) == 1
     commands = log.read_text().splitlines()
-    assert len(commands) == 3  # binding, kernel, link: once in all
+    assert len(commands) == 5  # two bindings, two kernels, link: once in all
     assert [path.suffix for path in cache.glob("*.so")] == [".so"]
 
 
@@ -128,9 +127,11 @@ def test_setup_builds_every_instruction_set_on_request(monkeypatch):
 @pytest.mark.parametrize("name", build.all_instruction_sets())
 def test_kernel_source_is_clean_for_every_instruction_set(name):
     flags = [flag for flag in build.KERNEL_FLAGS if flag != "-w"]
-    source = Path(build.SOURCES) / "cpu_kernel.cpp"
+    sources = [
+        str(build.SOURCES / f"{kernel}_kernel.cpp") for kernel in ("cpu", "fused")
+    ]
     command = ["c++", *flags, *build.INSTRUCTION_SETS[name], f"-DLCR_ISA={name}"]
-    command += ["-Wall", "-Werror", "-fsyntax-only", str(source)]
+    command += ["-Wall", "-Werror", "-fsyntax-only", *sources]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 

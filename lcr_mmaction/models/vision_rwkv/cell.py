@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..cells import EdgeForgetCell, accumulate
+from ...ops.fused import accumulate
+from ..cells import EdgeForgetCell
 
 
 class GrowingCell(EdgeForgetCell):

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...ops import bi_wkv
-from ..gate import HeadNorm
+from ..gate import GatedHeadNorm
 from ..token_grid import TokenGrid
 from .normalised_wkv import normalised_bi_wkv
 from .quarter_shift import blend, quarter_shift
@@ -161,7 +160,7 @@ class DynamicDecayMix(SpatialMix):
         self.value = nn.Linear(dim, dim, bias=False)
         self.receptance = nn.Linear(dim, dim, bias=False)
         self.gate = nn.Linear(dim, dim, bias=False)
-        self.norm = HeadNorm(num_heads, dim)
+        self.norm = GatedHeadNorm(num_heads, dim)
         self.output = nn.Linear(dim, dim, bias=False)
 
     def forward(self, tokens: Tensor, edges: Tensor, grid: TokenGrid) -> Tensor:
@@ -172,9 +171,8 @@ class DynamicDecayMix(SpatialMix):
         value = self._by_head(self.value(blends.value + edges))
         change = ((blends.decay + edges) @ self.decay_down).tanh() @ self.decay_up
         decay = self._by_head(-(self.decay + change).exp())
-        mixed = self.norm(bi_wkv(receptance, key, value, decay, self.bonus))
-        gate = F.silu(self.gate(blends.gate))
-        return self.output(mixed.view_as(gate) * gate)
+        mixed = bi_wkv(receptance, key, value, decay, self.bonus)
+        return self.output(self.norm(mixed, self.gate(blends.gate)))
 
     def _by_head(self, x: Tensor) -> Tensor:
         """``[N, T, L, C]`` as ``[N * T, L, H, K]``."""

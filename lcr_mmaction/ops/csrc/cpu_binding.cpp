@@ -1,6 +1,4 @@
 // The CPU kernel as PyTorch operators. Inputs have been checked by the Python side.
-#include <ATen/Parallel.h>
-#include <ATen/TensorIterator.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -14,6 +12,7 @@
 #include <tuple>
 
 #include "cpu_kernel.h"
+#include "cpu_threads.h"
 
 namespace lcr {
 
@@ -82,18 +81,6 @@ char* scratch(size_t bytes) {
     TORCH_CHECK(memory.data, "bi_wkv: could not allocate ", bytes, " bytes of scratch memory");
   }
   return memory.data;
-}
-
-// Runs `f` on that many of PyTorch's threads at once, or on fewer where PyTorch has fewer
-// to give. An iterator's loop is compiled into PyTorch itself and so always runs on its
-// threads. at::parallel_for does not: it is a header, sequential in whatever is compiled
-// without OpenMP, and OpenMP would bring a runtime and threads of its own.
-template <class F>
-void on_threads(int64_t threads, const F& f) {
-  if (threads <= 1) return f();
-  Tensor places = at::empty({threads}, at::kByte);
-  auto iterator = at::TensorIterator::nullary_op(places);
-  iterator.for_each([&](char**, const int64_t*, int64_t) { f(); }, 1);
 }
 
 // The threads that came to the latest call of this thread.

@@ -13,6 +13,7 @@
 #include <immintrin.h>
 #endif
 
+#include "cpu_support.h"
 #include "cpu_team.h"
 
 namespace lcr {
@@ -341,25 +342,9 @@ void add_shares(const Problem& p, const void* shares, void* out) {
                           : add_shares_as<float>(p, shares, out);
 }
 
-bool supported() {
-#if defined(__AVX512F__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-#elif defined(__AVX2__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return true;
-#endif
-}
-
 }  // namespace
 
-#define LCR_STRING_(x) #x
-#define LCR_STRING(x) LCR_STRING_(x)
-#define LCR_NAME_(isa) cpu_kernel_##isa
-#define LCR_NAME(isa) LCR_NAME_(isa)
-
-extern const CpuKernel LCR_NAME(LCR_ISA);
-const CpuKernel LCR_NAME(LCR_ISA) = {LCR_STRING(LCR_ISA), supported, sizes, run, add_shares};
+extern const CpuKernel LCR_NAME(cpu_kernel);
+const CpuKernel LCR_NAME(cpu_kernel) = {LCR_STRING(LCR_ISA), supported, sizes, run, add_shares};
 
 }  // namespace lcr

@@ -1,0 +1,243 @@
+// The fused kernels as PyTorch operators. Inputs have been checked by the Python side.
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <tuple>
+
+#include "cpu_threads.h"
+#include "fused_kernel.h"
+
+namespace lcr {
+
+// Whichever of these were compiled; the build says so.
+extern const FusedKernel fused_kernel_avx512, fused_kernel_avx2, fused_kernel_generic;
+
+namespace {
+
+using at::Tensor;
+
+const FusedKernel& kernel() {
+  static const FusedKernel& chosen = []() -> const FusedKernel& {
+    const FusedKernel* candidates[] = {
+#if defined(LCR_WITH_AVX512)
+        &fused_kernel_avx512,
+#endif
+#if defined(LCR_WITH_AVX2)
+        &fused_kernel_avx2,
+#endif
+#if defined(LCR_WITH_GENERIC)
+        &fused_kernel_generic,
+#endif
+    };
+    for (const FusedKernel* candidate : candidates)
+      if (candidate->supported()) return *candidate;
+    TORCH_CHECK(false, "the fused CPU kernels were compiled for another processor");
+  }();
+  return chosen;
+}
+
+// A thread is worth waking for this many entries.
+constexpr int64_t kEntriesPerThread = 32768;
+
+template <class P>
+void run(void (*f)(const P&, int64_t), const P& problem, int64_t entries) {
+  const int64_t tasks = problem.tasks();
+  const int64_t worth = std::min(tasks, entries / kEntriesPerThread + 1);
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  std::atomic<int64_t> next{0};
+  on_threads(std::min(threads, worth), [&] {
+    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;)
+      f(problem, task);
+  });
+}
+
+// Sums (tasks, 2, channels) over the tasks, in order.
+std::tuple<Tensor, Tensor> add_shares(const Tensor& shares) {
+  const int64_t tasks = shares.size(0), channels = shares.size(2);
+  Tensor first = at::empty({channels}, shares.options()), second = at::empty_like(first);
+  const float* x = shares.const_data_ptr<float>();
+  for (int side = 0; side < 2; ++side) {
+    float* out = (side ? second : first).data_ptr<float>();
+    std::fill(out, out + channels, 0.0f);
+    for (int64_t task = 0; task < tasks; ++task)
+      for (int64_t j = 0; j < channels; ++j) out[j] += x[(2 * task + side) * channels + j];
+  }
+  return {first, second};
+}
+
+Tensor dense(const Tensor& x) { return at::empty(x.sizes(), x.options()); }
+const float* read(const Tensor& x) { return x.const_data_ptr<float>(); }
+const float* read(const std::optional<Tensor>& x) { return x ? read(*x) : nullptr; }
+
+// ---- leaky cell -------------------------------------------------------------------
+
+LeakyCell leaky_problem(const Tensor& gated, const Tensor& edges, const Tensor& scale,
+                        const Tensor& bias, const Tensor& before) {
+  LeakyCell p{};
+  p.clips = gated.size(0), p.frames = gated.size(1);
+  p.tokens = gated.size(2), p.channels = gated.size(3);
+  p.gated = read(gated), p.edges = read(edges), p.before = read(before);
+  p.scale = read(scale), p.bias = read(bias);
+  return p;
+}
+
+std::tuple<Tensor, Tensor> leaky_cell(const Tensor& gated, const Tensor& edges,
+                                      const Tensor& scale, const Tensor& bias,
+                                      const Tensor& before) {
+  Tensor hidden = dense(gated), memory = dense(gated);
+  LeakyCell p = leaky_problem(gated, edges, scale, bias, before);
+  p.hidden = hidden.data_ptr<float>(), p.memory = memory.data_ptr<float>();
+  run(kernel().leaky_cell, p, gated.numel());
+  return {hidden, memory};
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> leaky_cell_backward(
+    const std::optional<Tensor>& dhidden, const std::optional<Tensor>& dmemory,
+    const Tensor& memory, const Tensor& gated, const Tensor& edges, const Tensor& scale,
+    const Tensor& bias, const Tensor& before) {
+  LeakyCell p = leaky_problem(gated, edges, scale, bias, before);
+  Tensor dgated = dense(gated), dedges = dense(gated), dbefore = dense(before);
+  Tensor shares = at::empty({p.tasks(), 2, p.channels}, gated.options());
+  p.memory = memory.data_ptr<float>();
+  p.dhidden = read(dhidden), p.dmemory = read(dmemory);
+  p.dgated = dgated.data_ptr<float>(), p.dedges = dedges.data_ptr<float>();
+  p.dbefore = dbefore.data_ptr<float>(), p.shares = shares.data_ptr<float>();
+  run(kernel().leaky_cell_backward, p, 2 * gated.numel());
+  auto [dscale, dbias] = add_shares(shares);
+  return {dgated, dedges, dscale, dbias, dbefore};
+}
+
+// ---- gated norm -------------------------------------------------------------------
+
+// x is (rows, heads, size) and gate (rows, heads * size); their rows may lie apart.
+GatedNorm norm_problem(const Tensor& x, const Tensor& gate, const Tensor& weight,
+                       const Tensor& bias, double eps) {
+  GatedNorm p{};
+  p.rows = x.size(0), p.heads = x.size(1), p.size = x.size(2);
+  p.x_row = x.stride(0), p.gate_row = gate.stride(0), p.eps = float(eps);
+  p.x = read(x), p.gate = read(gate), p.weight = read(weight), p.bias = read(bias);
+  return p;
+}
+
+Tensor gated_norm(const Tensor& x, const Tensor& gate, const Tensor& weight,
+                  const Tensor& bias, double eps) {
+  Tensor y = dense(gate);
+  GatedNorm p = norm_problem(x, gate, weight, bias, eps);
+  p.y = y.data_ptr<float>();
+  run(kernel().gated_norm, p, gate.numel());
+  return y;
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> gated_norm_backward(
+    const Tensor& dy, const Tensor& x, const Tensor& gate, const Tensor& weight,
+    const Tensor& bias, double eps) {
+  GatedNorm p = norm_problem(x, gate, weight, bias, eps);
+  Tensor dx = dense(x), dgate = dense(gate);
+  Tensor shares = at::empty({p.tasks(), 2, weight.size(0)}, x.options());
+  p.dy = read(dy), p.dx = dx.data_ptr<float>(), p.dgate = dgate.data_ptr<float>();
+  p.shares = shares.data_ptr<float>();
+  run(kernel().gated_norm_backward, p, 2 * gate.numel());
+  auto [dweight, dbias] = add_shares(shares);
+  return {dx, dgate, dweight, dbias};
+}
+
+// ---- the rest ---------------------------------------------------------------------
+
+// x is (rows, heads, size), cos and sin (1 or clips, tokens, size / 2).
+Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool back) {
+  Rotate p{};
+  p.rows = x.size(0), p.heads = x.size(1), p.size = x.size(2), p.x_row = x.stride(0);
+  p.tokens = cos.size(1), p.clip_rows = std::max<int64_t>(p.rows / cos.size(0), 1);
+  p.x = read(x), p.cos = read(cos), p.sin = read(sin), p.sign = back ? -1.0f : 1.0f;
+  Tensor y = dense(x);
+  p.y = y.data_ptr<float>();
+  run(kernel().rotate, p, x.numel());
+  return y;
+}
+
+// Maps in channels-last memory: both (clips * frames, 2 channels, height, width), before
+// (clips, channels, height, width).
+Difference difference_problem(int64_t clips, int64_t count, int64_t pixels, int64_t channels) {
+  Difference p{};
+  p.clips = clips, p.frames = count / clips, p.pixels = pixels, p.channels = channels;
+  return p;
+}
+
+Tensor difference(const Tensor& both, const Tensor& before, const std::optional<Tensor>& scale,
+                  const std::optional<Tensor>& shift, bool relu) {
+  Difference p = difference_problem(before.size(0), both.size(0), both.size(2) * both.size(3),
+                                    before.size(1));
+  Tensor y = at::empty({both.size(0), p.channels, both.size(2), both.size(3)},
+                       both.options().memory_format(at::MemoryFormat::ChannelsLast));
+  p.both = read(both), p.before = read(before), p.y = y.data_ptr<float>();
+  p.scale = read(scale), p.shift = read(shift), p.relu = relu;
+  run(kernel().difference, p, both.numel());
+  return y;
+}
+
+std::tuple<Tensor, Tensor> difference_backward(const Tensor& dy, int64_t clips) {
+  const int64_t height = dy.size(2), width = dy.size(3), channels = dy.size(1);
+  Difference p = difference_problem(clips, dy.size(0), height * width, channels);
+  const auto options = dy.options().memory_format(at::MemoryFormat::ChannelsLast);
+  Tensor dboth = at::empty({dy.size(0), 2 * channels, height, width}, options);
+  Tensor dbefore = at::empty({clips, channels, height, width}, options);
+  p.dy = read(dy), p.dboth = dboth.data_ptr<float>(), p.dbefore = dbefore.data_ptr<float>();
+  run(kernel().difference_backward, p, dboth.numel());
+  return {dboth, dbefore};
+}
+
+Tensor squared_relu(const Tensor& a) {
+  Tensor y = dense(a);
+  Pointwise p{};
+  p.entries = a.numel(), p.a = read(a), p.y = y.data_ptr<float>();
+  run(kernel().squared_relu, p, p.entries);
+  return y;
+}
+
+Tensor squared_relu_backward(const Tensor& dy, const Tensor& a) {
+  Tensor da = dense(a);
+  Pointwise p{};
+  p.entries = a.numel(), p.a = read(a), p.dy = read(dy), p.da = da.data_ptr<float>();
+  run(kernel().squared_relu_backward, p, p.entries);
+  return da;
+}
+
+Tensor sigmoid_product(const Tensor& a, const Tensor& b) {
+  Tensor y = dense(a);
+  Pointwise p{};
+  p.entries = a.numel(), p.a = read(a), p.b = read(b), p.y = y.data_ptr<float>();
+  run(kernel().sigmoid_product, p, p.entries);
+  return y;
+}
+
+std::tuple<Tensor, Tensor> sigmoid_product_backward(const Tensor& dy, const Tensor& a,
+                                                    const Tensor& b) {
+  Tensor da = dense(a), db = dense(b);
+  Pointwise p{};
+  p.entries = a.numel(), p.a = read(a), p.b = read(b), p.dy = read(dy);
+  p.da = da.data_ptr<float>(), p.db = db.data_ptr<float>();
+  run(kernel().sigmoid_product_backward, p, p.entries);
+  return {da, db};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(lcr, m) {
+  m.def("leaky_cell_cpu", leaky_cell);
+  m.def("leaky_cell_cpu_backward", leaky_cell_backward);
+  m.def("gated_norm_cpu", gated_norm);
+  m.def("gated_norm_cpu_backward", gated_norm_backward);
+  m.def("rotate_cpu", rotate);
+  m.def("difference_cpu", difference);
+  m.def("difference_cpu_backward", difference_backward);
+  m.def("squared_relu_cpu", squared_relu);
+  m.def("squared_relu_cpu_backward", squared_relu_backward);
+  m.def("sigmoid_product_cpu", sigmoid_product);
+  m.def("sigmoid_product_cpu_backward", sigmoid_product_backward);
+}
+
+}  // namespace lcr

@@ -1,0 +1,98 @@
+// The fused kernels' door: plain pointers to float32, as in cpu_kernel.h. All tensors are
+// dense and row-major unless a row length is given.
+#pragma once
+
+#include <cstdint>
+
+namespace lcr {
+
+// C_t = f_t C_{t-1} + (1 - f_t) A_t, H_t = C_t sigmoid(A_t), f_t = sigmoid(scale E_t + bias).
+// A task is a block of tokens of one clip, through all its frames.
+struct LeakyCell {
+  static constexpr int64_t kTokens = 16;  // per task
+  int64_t clips, frames, tokens, channels;
+  const float *gated, *edges, *scale, *bias, *before;
+  float *hidden, *memory;
+  // The gradient: of hidden and memory (either may be null), to all inputs; those of scale
+  // and bias as (tasks, 2, channels).
+  const float *dhidden, *dmemory;
+  float *dgated, *dedges, *dbefore, *shares;
+
+  int64_t blocks() const { return (tokens + kTokens - 1) / kTokens; }
+  int64_t tasks() const { return clips * blocks(); }
+  const float* memory_before(int64_t clip, int64_t t, int64_t token) const {
+    return t ? memory + ((clip * frames + t - 1) * tokens + token) * channels
+             : before + (clip * tokens + token) * channels;
+  }
+};
+
+// y = (layer_norm(x of a head) weight + bias) silu(gate). A task is some rows.
+struct GatedNorm {
+  static constexpr int64_t kRows = 64;  // per task
+  int64_t rows, heads, size;            // channels: heads * size
+  int64_t x_row, gate_row;              // row lengths
+  float eps;
+  const float *x, *gate, *weight, *bias;
+  float* y;
+  const float* dy;
+  float *dx, *dgate, *shares;  // (tasks, 2, channels) of weight and bias
+
+  int64_t tasks() const { return (rows + kRows - 1) / kRows; }
+};
+
+// Pairs (i, i + size / 2) of every head turned by the angles of their token.
+struct Rotate {
+  static constexpr int64_t kRows = 64;
+  int64_t rows, heads, size, x_row;
+  int64_t tokens, clip_rows;  // angles of row i: token i % tokens of clip i / clip_rows
+  const float *x, *cos, *sin;
+  float sign;  // -1 turns back
+  float* y;
+
+  int64_t tasks() const { return (rows + kRows - 1) / kRows; }
+};
+
+// Every frame's first half of the channels less the frame before's second half; for `y`,
+// scaled and shifted per channel if `scale` is given, and rectified if `relu` is true. Maps
+// lie pixel by pixel. A task is some pixels.
+struct Difference {
+  static constexpr int64_t kPixels = 256;
+  int64_t clips, frames, pixels, channels;
+  const float *both, *before;   // (clips, frames, pixels, 2 channels), (clips, pixels, channels)
+  const float *scale, *shift;
+  bool relu;
+  float* y;
+  const float* dy;
+  float *dboth, *dbefore;
+
+  int64_t rows() const { return clips * frames * pixels; }
+  int64_t tasks() const { return (rows() + kPixels - 1) / kPixels; }
+};
+
+// Elementwise: y = relu(a)^2, or y = sigmoid(a) b. A task is a stretch of entries.
+struct Pointwise {
+  static constexpr int64_t kStretch = 16384;
+  int64_t entries;
+  const float *a, *b, *dy;
+  float *y, *da, *db;
+
+  int64_t tasks() const { return (entries + kStretch - 1) / kStretch; }
+};
+
+struct FusedKernel {
+  const char* name;
+  bool (*supported)();
+  void (*leaky_cell)(const LeakyCell&, int64_t task);
+  void (*leaky_cell_backward)(const LeakyCell&, int64_t task);
+  void (*gated_norm)(const GatedNorm&, int64_t task);
+  void (*gated_norm_backward)(const GatedNorm&, int64_t task);
+  void (*rotate)(const Rotate&, int64_t task);
+  void (*difference)(const Difference&, int64_t task);
+  void (*difference_backward)(const Difference&, int64_t task);
+  void (*squared_relu)(const Pointwise&, int64_t task);
+  void (*squared_relu_backward)(const Pointwise&, int64_t task);
+  void (*sigmoid_product)(const Pointwise&, int64_t task);
+  void (*sigmoid_product_backward)(const Pointwise&, int64_t task);
+};
+
+}  // namespace lcr

@@ -1,0 +1,291 @@
+"""Chains of elementwise operations of an LCR block, in one pass each on a CPU.
+
+Written once in PyTorch, which runs anywhere, is traced, compiled and exported; on a CPU
+in float32 the kernels of ``csrc/fused_kernel.cpp`` take its place, forward and
+backward. Both compute the same to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .extension import is_loaded_or_warn
+
+_PLAIN = (Tensor, nn.Parameter)
+
+
+def leaky_cell(
+    gated: Tensor, edges: Tensor, scale: Tensor, bias: Tensor, before: Tensor
+) -> tuple[Tensor, Tensor]:
+    """``C_t = f_t C_{t-1} + (1 - f_t) A_t``, ``H_t = C_t sigmoid(A_t)``.
+
+    ``f_t = sigmoid(scale E_t + bias)``.
+
+    Args:
+        gated: A, ``[N, T, L, C]``.
+        edges: E, ``[N, T, L, C]``.
+        scale: ``[C]``.
+        bias: ``[C]``.
+        before: C before the first frame, ``[N, L, C]``.
+
+    Returns:
+        H and C of every frame, ``[N, T, L, C]`` each.
+    """
+    if _has_kernel(gated, edges, scale, bias, before):
+        return _LeakyCell.apply(gated, edges, scale, bias, before)
+    forget = torch.addcmul(bias, edges, scale).sigmoid()
+    memory = accumulate((1 - forget) * gated, forget, before)
+    return memory * gated.sigmoid(), memory
+
+
+def accumulate(new: Tensor, keep: Tensor, before: Tensor) -> Tensor:
+    """``C_t = keep_t * C_{t-1} + new_t`` for all frames.
+
+    Args:
+        new: ``[N, T, L, C]``.
+        keep: ``[N, T, L, C]``.
+        before: C before the first frame, ``[N, L, C]``.
+
+    Returns:
+        C of every frame, ``[N, T, L, C]``.
+    """
+    memories = []
+    # unbind: its gradient is one stack, that of an index a tensor of zeros each.
+    for new_t, keep_t in zip(new.unbind(1), keep.unbind(1), strict=True):
+        before = torch.addcmul(new_t, keep_t, before)
+        memories.append(before)
+    return torch.stack(memories, dim=1)
+
+
+def gated_head_norm(
+    heads: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float
+) -> Tensor:
+    """``(layer_norm(heads) weight + bias) silu(gate)``, every head by itself.
+
+    Args:
+        heads: ``[..., H, K]``, as many rows as ``gate``.
+        gate: ``[..., H * K]``.
+        weight: ``[H * K]``.
+        bias: ``[H * K]``.
+        eps: Of the norm.
+
+    Returns:
+        ``[..., H * K]``, in the shape of ``gate``.
+    """
+    if _has_kernel(heads, gate, weight, bias):
+        return _GatedHeadNorm.apply(heads, gate, weight, bias, eps)
+    normed = F.layer_norm(heads, heads.shape[-1:], eps=eps).flatten(-2)
+    return (normed * weight + bias).view(gate.shape) * F.silu(gate)
+
+
+def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn channel pairs ``(i, i + K / 2)``.
+
+    Args:
+        x: ``[N, ..., L, H, K]``.
+        cos: Of the angles, ``[N or 1, L, 1, K / 2]``.
+        sin: The same shape.
+
+    Returns:
+        Same shape and dtype as ``x``.
+    """
+    if _has_kernel(x, cos, sin) and not (cos.requires_grad or sin.requires_grad):
+        return _Rotate.apply(x, cos, sin)
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    while cos.dim() < x.dim():
+        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def difference(both: Tensor, before: Tensor) -> Tensor:
+    """One half of a frame's channels less the other half of the frame's before.
+
+    Args:
+        both: Maps ``[N * T, 2 C, H, W]``: what counts of a frame now, and for the next.
+        before: What the frame before the first left, ``[N, C, H, W]``.
+
+    Returns:
+        ``[N * T, C, H, W]``.
+    """
+    if _has_kernel(both, before):
+        return _Difference.apply(both, before)
+    now, last = both.unflatten(0, (len(before), -1)).chunk(2, dim=2)
+    last = torch.cat([before.unsqueeze(1), last[:, :-1]], dim=1)
+    return (now - last).flatten(0, 1)
+
+
+def normed_difference(
+    both: Tensor, before: Tensor, norm: nn.Module, rectified: bool
+) -> Tensor:
+    """:func:`difference`, a norm and, if wanted, ReLU.
+
+    Batch norm is a scale and a shift when testing, and all is one pass.
+    """
+    folded = None if torch.is_grad_enabled() else _scale_and_shift(norm)
+    if folded is not None and _has_kernel(both, before, *folded):
+        maps = _channels_last(both), _channels_last(before)
+        return torch.ops.lcr.difference_cpu(*maps, *folded, rectified)
+    maps = norm(difference(both, before))
+    return maps.relu_() if rectified else maps
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """What batch norm does when testing; None for any other norm."""
+    if not isinstance(norm, nn.BatchNorm2d) or norm.training or not norm.affine:
+        return None
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        return None
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return scale, norm.bias - mean * scale
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """``relu(x)^2``; ``x`` may be overwritten."""
+    if _has_kernel(x):
+        return _SquaredReLU.apply(x)
+    return x.relu_().square()
+
+
+def sigmoid_product(gate: Tensor, value: Tensor) -> Tensor:
+    """``sigmoid(gate) * value`` of one shape; ``gate`` may be overwritten."""
+    if _has_kernel(gate, value):
+        return _SigmoidProduct.apply(gate, value)
+    return gate.sigmoid_() * value
+
+
+def _has_kernel(*tensors: Tensor) -> bool:
+    """Whether the kernels can take these: real float32 numbers on a CPU."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return all(
+        type(x) in _PLAIN and x.dtype == torch.float32 and x.device.type == "cpu"
+        for x in tensors
+    ) and is_loaded_or_warn("cpu")
+
+
+def _rows(x: Tensor, *trailing: int) -> Tensor:
+    """``[rows, *trailing]``, its rows in one stretch each: a view if it can be one."""
+    x = x.reshape(-1, *trailing)
+    return x if x.stride()[1:] == _dense_strides(x.shape[1:]) else x.contiguous()
+
+
+def _dense_strides(shape: torch.Size) -> tuple[int, ...]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= size
+    return tuple(reversed(strides))
+
+
+class _LeakyCell(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gated: Tensor,
+        edges: Tensor,
+        scale: Tensor,
+        bias: Tensor,
+        before: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        inputs = [x.contiguous() for x in (gated, edges, scale, bias, before)]
+        hidden, memory = torch.ops.lcr.leaky_cell_cpu(*inputs)
+        ctx.save_for_backward(memory, *inputs)
+        ctx.set_materialize_grads(False)
+        return hidden, memory
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dhidden: Tensor | None, dmemory: Tensor | None):  # noqa: ANN205
+        if dhidden is None and dmemory is None:
+            return (None,) * 5
+        grads = [None if x is None else x.contiguous() for x in (dhidden, dmemory)]
+        return torch.ops.lcr.leaky_cell_cpu_backward(*grads, *ctx.saved_tensors)
+
+
+class _GatedHeadNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, heads: Tensor, gate: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> Tensor:
+        rows = _rows(heads, *heads.shape[-2:]), _rows(gate, gate.shape[-1])
+        inputs = *rows, weight.contiguous(), bias.contiguous()
+        ctx.save_for_backward(*inputs)
+        ctx.eps, ctx.shapes = eps, (heads.shape, gate.shape)
+        return torch.ops.lcr.gated_norm_cpu(*inputs, eps).view(gate.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
+        dx, dgate, dweight, dbias = torch.ops.lcr.gated_norm_cpu_backward(
+            dy.contiguous(), *ctx.saved_tensors, ctx.eps
+        )
+        heads, gate = ctx.shapes
+        return dx.view(heads), dgate.view(gate), dweight, dbias, None
+
+
+class _Rotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        cos, sin = cos.squeeze(2).contiguous(), sin.squeeze(2).contiguous()
+        ctx.save_for_backward(cos, sin)
+        rows = _rows(x, *x.shape[-2:])
+        return torch.ops.lcr.rotate_cpu(rows, cos, sin, False).view(x.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
+        rows = _rows(dy, *dy.shape[-2:])
+        dx = torch.ops.lcr.rotate_cpu(rows, *ctx.saved_tensors, True)
+        return dx.view(dy.shape), None, None
+
+
+def _channels_last(maps: Tensor) -> Tensor:
+    return maps.contiguous(memory_format=torch.channels_last)
+
+
+class _Difference(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, both: Tensor, before: Tensor) -> Tensor:
+        ctx.clips = len(before)
+        maps = _channels_last(both), _channels_last(before)
+        return torch.ops.lcr.difference_cpu(*maps, None, None, False)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
+        return torch.ops.lcr.difference_cpu_backward(_channels_last(dy), ctx.clips)
+
+
+class _SquaredReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.contiguous()
+        ctx.save_for_backward(x)
+        return torch.ops.lcr.squared_relu_cpu(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.ops.lcr.squared_relu_cpu_backward(dy.contiguous(), x)
+
+
+class _SigmoidProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, value: Tensor) -> Tensor:
+        gate, value = gate.contiguous(), value.contiguous()
+        ctx.save_for_backward(gate, value)
+        return torch.ops.lcr.sigmoid_product_cpu(gate, value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
+        saved = ctx.saved_tensors
+        return torch.ops.lcr.sigmoid_product_cpu_backward(dy.contiguous(), *saved)

@@ -1,0 +1,204 @@
+"""The fused kernels and their gradients against the same equations in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lcr_mmaction.ops import fused
+from lcr_mmaction.ops.extension import why_missing
+
+pytestmark = pytest.mark.skipif(
+    why_missing("cpu") is not None, reason="there is no CPU kernel"
+)
+
+
+def normal(*shape: int, scale: float = 1.0) -> torch.Tensor:
+    return scale * torch.randn(*shape, dtype=torch.float64)
+
+
+def leaky_cell(clips=2, frames=3, tokens=21, channels=24):
+    shape = (clips, frames, tokens, channels)
+    inputs = normal(*shape, scale=3), normal(*shape, scale=3)
+    return [
+        *inputs,
+        normal(channels),
+        normal(channels),
+        normal(clips, tokens, channels),
+    ]
+
+
+def gated_head_norm(rows=130, heads=3, size=20):
+    channels = heads * size
+    joined = normal(2, rows, 2 * channels)  # the gate is one half of a projection
+    return [
+        normal(2 * rows, heads, size),
+        joined.chunk(2, dim=-1)[1],
+        normal(channels),
+        normal(channels),
+    ]
+
+
+def rotate_pairs(clips=2, frames=3, tokens=35, heads=2, size=12, masked=True):
+    joined = normal(clips, frames, tokens, 2 * heads * size)
+    angles = normal(clips if masked else 1, tokens, 1, size // 2)
+    x = joined.chunk(2, dim=-1)[0].unflatten(-1, (heads, size))
+    return [x, angles.cos(), angles.sin()]
+
+
+def difference(clips=2, frames=3, channels=10, height=15, width=14):
+    both = normal(clips * frames, 2 * channels, height, width)
+    both = both.contiguous(memory_format=torch.channels_last)
+    return [both, normal(clips, channels, height, width)]
+
+
+CASES = {
+    "difference": (fused.difference, difference, ()),
+    "difference, one frame": (
+        fused.difference,
+        lambda: difference(1, 1, 16, 32, 32),
+        (),
+    ),
+    "leaky cell": (fused.leaky_cell, leaky_cell, ()),
+    "leaky cell, one frame": (fused.leaky_cell, lambda: leaky_cell(1, 1, 5, 8), ()),
+    "gated head norm": (fused.gated_head_norm, gated_head_norm, (1e-5,)),
+    "rotate": (fused.rotate_pairs, rotate_pairs, ()),
+    "rotate, the same for all clips": (
+        fused.rotate_pairs,
+        lambda: rotate_pairs(masked=False),
+        (),
+    ),
+    "squared relu": (fused.squared_relu, lambda: [normal(5, 7000)], ()),
+    "sigmoid product": (
+        fused.sigmoid_product,
+        lambda: [normal(40, 500, scale=5), normal(40, 500)],
+        (),
+    ),
+}
+
+OVERWRITE = (fused.squared_relu, fused.sigmoid_product)
+
+
+def run(function, inputs, more, fixed=()):
+    """Outputs, then the gradients of all inputs but the fixed ones."""
+    leaves = [x.requires_grad_(i not in fixed) for i, x in enumerate(inputs)]
+    # A leaf cannot be overwritten.
+    given = [x.clone() for x in leaves] if function in OVERWRITE else leaves
+    outputs = function(*given, *more)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    generator = torch.Generator().manual_seed(1)
+    grads = [
+        torch.randn(y.shape, generator=generator, dtype=torch.float64).to(y)
+        for y in outputs
+    ]
+    wanted = [x for x in leaves if x.requires_grad]
+    return [y.detach() for y in outputs] + list(
+        torch.autograd.grad(outputs, wanted, grads)
+    )
+
+
+def in_float32(inputs):
+    """The same values, strided alike."""
+    copies = []
+    for x in inputs:
+        base = torch.empty_strided(x.shape, x.stride(), dtype=torch.float32)
+        copies.append(base.copy_(x))
+    return copies
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_matches_the_equation_in_float64(case):
+    torch.manual_seed(0)
+    function, make, more = CASES[case]
+    inputs = make()
+    fixed = (1, 2) if "rotate" in case else ()
+    single = in_float32(inputs)
+    assert fused._has_kernel(*single)
+    assert not fused._has_kernel(*inputs)
+    actual = run(function, single, more, fixed)
+    expected = run(function, [x.detach() for x in inputs], more, fixed)
+    for value, reference in zip(actual, expected, strict=True):
+        assert value.shape == reference.shape
+        error = (value.double() - reference).norm() / reference.norm()
+        assert error < 1e-6
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_number_of_threads_changes_no_bit(case):
+    torch.manual_seed(0)
+    function, make, more = CASES[case]
+    inputs = in_float32(make())
+    fixed = (1, 2) if "rotate" in case else ()
+    before, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            results.append(run(function, [x.detach() for x in inputs], more, fixed))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(*pair) for pair in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_batch_norm_is_folded_when_testing(rectified):
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm2d(10).double()
+    norm(normal(50, 10, 3, 3, scale=2) + 1)
+    torch.nn.init.normal_(norm.weight)
+    norm.eval()
+    both, before = difference()
+    expected = fused.normed_difference(both, before, norm, rectified)
+    single = in_float32([both, before])
+    with_grad = fused.normed_difference(*single, norm.float(), rectified)
+    with torch.no_grad():
+        folded = fused.normed_difference(*single, norm, rectified)
+    for value in (with_grad, folded):
+        torch.testing.assert_close(value.double(), expected, rtol=1e-5, atol=1e-5)
+    assert with_grad.requires_grad and not folded.requires_grad
+
+
+@pytest.mark.parametrize("used", ["hidden", "memory", "last memory"])
+def test_a_cell_of_which_one_output_is_used(used):
+    torch.manual_seed(0)
+    grads = []
+    double = leaky_cell()
+    for inputs in (in_float32(double), double):
+        leaves = [x.detach().requires_grad_() for x in inputs]
+        hidden, memory = fused.leaky_cell(*leaves)
+        y = {"hidden": hidden, "memory": memory, "last memory": memory[:, -1]}[used]
+        grads.append(torch.autograd.grad(y.square().sum(), leaves))
+    for value, reference in zip(*grads, strict=True):
+        assert (value.double() - reference).norm() < 1e-5 * reference.norm()
+
+
+def test_what_is_not_a_number_stays_so():
+    bad = torch.tensor([torch.nan, torch.inf, -torch.inf, 1.0])
+    assert fused.squared_relu(bad.clone()).isnan().tolist() == [True] + 3 * [False]
+    product = fused.sigmoid_product(bad.clone(), torch.ones(4))
+    assert product.isnan().tolist() == [True] + 3 * [False]
+    gated, edges = torch.zeros(1, 1, 1, 4), bad.view(1, 1, 1, 4)
+    one, none = torch.ones(4), torch.zeros(4)
+    hidden, memory = fused.leaky_cell(gated, edges, one, none, one.view(1, 1, 4))
+    assert memory.isnan().flatten().tolist() == [True] + 3 * [False]
+    assert hidden.isnan().flatten().tolist() == [True] + 3 * [False]
+
+
+def test_compiled_graphs_get_the_equation():
+    torch.manual_seed(0)
+    inputs = in_float32(leaky_cell())
+    program = torch.export.export(
+        Cell(), tuple(x.detach() for x in inputs), strict=False
+    )
+    assert "leaky_cell" not in str(program.graph)
+    for value, reference in zip(
+        program.module()(*inputs), fused.leaky_cell(*inputs), strict=True
+    ):
+        torch.testing.assert_close(value, reference)
+
+
+class Cell(torch.nn.Module):
+    """The function as a module, for export."""
+
+    def forward(self, *inputs):
+        return fused.leaky_cell(*inputs)
