@@ -137,6 +137,12 @@ def arguments(config: Path, work_dir: Path, *args: str) -> list[str]:
     ]
 
 
+def environment(project: Path) -> dict[str, str]:
+    """Return the environment of a process that trains the project."""
+    places = os.pathsep.join([str(ROOT), str(project)])
+    return os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1"}
+
+
 def _run(command: list[str], project: Path, log: Path, kill: str) -> None:
     os.environ["KILL"] = kill
     sys.path.insert(0, str(project))
