@@ -46,4 +46,7 @@ class FourierPositions(nn.Module):
             [rows[:, None] * self.frequency, columns[:, None] * self.frequency], dim=1
         )
         waves = torch.cat([phases.sin(), phases.cos()], dim=1)
-        return self.project(waves.to(self.project.weight.dtype))[None, None]
+        # A dynamically quantized layer has a method there, and takes float32.
+        if isinstance(self.project.weight, Tensor):
+            waves = waves.to(self.project.weight.dtype)
+        return self.project(waves)[None, None]

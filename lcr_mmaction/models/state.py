@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from ..upstream.checkpoints import check_sums
+
 Tree: TypeAlias = Any
 """A tensor, or tuples and dicts of tensors, nested as one likes; ``()`` for nothing."""
 
@@ -103,8 +105,15 @@ def load_state(
     Raises:
         ValueError: The file holds something else.
     """
-    tensors = torch.load(path, map_location=device, weights_only=True)
-    return state_from_tensors(tensors, like)
+    try:
+        check_sums(str(path))
+        tensors = torch.load(path, map_location=device, weights_only=True)
+        return state_from_tensors(tensors, like)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises whatever the damage leads to
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{path} is no state of this model: {reason[0]}") from error
 
 
 def state_to(

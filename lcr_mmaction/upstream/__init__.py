@@ -24,10 +24,12 @@ def apply_mends() -> None:
     from .amp import mend_amp_on_cpu
     from .checkpoints import mend_checkpoint_loading
     from .distributed import mend_cpu_data_parallel, mend_cpu_init_dist
+    from .embedded_configs import mend_configs_in_checkpoints
     from .inferencer import mend_inferencer_reader, mend_inferencer_videos
 
     mend_missing_drn()
     mend_checkpoint_loading()
+    mend_configs_in_checkpoints()
     mend_cpu_init_dist()
     mend_cpu_data_parallel()
     mend_amp_on_cpu()

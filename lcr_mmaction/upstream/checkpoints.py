@@ -8,7 +8,8 @@ import os
 import pickle
 import re
 import warnings
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -131,14 +132,14 @@ def _is_about_content(filename: str, error: Exception) -> bool:
     """Tell a refused or damaged checkpoint from one that is missing or out of reach."""
     if isinstance(error, pickle.UnpicklingError):
         return True
-    if isinstance(error, RuntimeError):
-        return "PytorchStreamReader" in str(error)
+    if isinstance(error, RuntimeError) and "CUDA" in str(error):
+        return False
     # A damaged file fails in many ways, an invalid seek (OSError) among them.
     elsewhere = (FileNotFoundError, PermissionError, ImportError, MemoryError)
     return os.path.isfile(filename) and not isinstance(error, elsewhere)
 
 
-def _for_another_project() -> bool:
+def for_another_project() -> bool:
     """Tell whether MMEngine works for a project that is not MMAction2 right now.
 
     Every tool, runner and inferencer of OpenMMLab says for which project it works:
@@ -163,7 +164,7 @@ def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(loader)
     def load(filename: str, *args: Any, **kwargs: Any) -> Any:
-        if _for_another_project():
+        if for_another_project():
             return loader(filename, *args, **kwargs)
         if unsafe_loading_chosen():
             warnings.warn(
@@ -174,14 +175,59 @@ def safely(loader: Callable[..., Any]) -> Callable[..., Any]:
             with unsafe_torch_load():
                 return loader(filename, *args, **kwargs)
         try:
+            check_sums(filename)
             with safe_torch_load():
-                return loader(filename, *args, **kwargs)
+                checkpoint = loader(filename, *args, **kwargs)
         except Exception as error:
             if _is_about_content(filename, error):
                 raise explain(filename, error) from error
             raise
+        return _checked(filename, checkpoint)
 
     return load
+
+
+def check_sums(filename: str) -> None:
+    """Compare the parts of a local file of PyTorch's with the sums it keeps of them.
+
+    PyTorch does not: weights with a flipped bit would load.
+
+    Raises:
+        RuntimeError: A part was changed.
+    """
+    if not os.path.isfile(filename) or not zipfile.is_zipfile(filename):
+        return
+    with zipfile.ZipFile(filename) as archive:
+        if changed := archive.testzip():
+            raise RuntimeError(f"the sum of its part {changed} is wrong")
+
+
+def _checked(filename: str, checkpoint: Any) -> Any:
+    """Refuse what is no checkpoint, and take out what MMEngine would run.
+
+    Raises:
+        CheckpointError: It is none.
+    """
+    from .embedded_configs import is_plain
+
+    weights = checkpoint
+    if isinstance(checkpoint, Mapping):
+        weights = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(weights, Mapping) or not all(isinstance(k, str) for k in weights):
+        raise CheckpointError(
+            f"{filename} is no checkpoint: it holds no weights by name, but "
+            f"{type(weights).__name__}."
+        )
+    meta = checkpoint.get("meta")
+    if isinstance(meta, dict) and "config" in meta and not is_plain(meta["config"]):
+        # MMEngine runs it as Python when it resumes, to look for a number of GPUs.
+        del meta["config"]
+        warnings.warn(
+            f"The checkpoint {filename} carries a config that holds more than data; "
+            "it is left out.",
+            stacklevel=3,
+        )
+    return checkpoint
 
 
 def mend_checkpoint_loading() -> None:

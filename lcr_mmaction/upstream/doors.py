@@ -8,12 +8,18 @@ for some: ``confusion_matrix.py`` imports MMAction2's models before that, and
 
 from __future__ import annotations
 
+import pickle
 import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from .checkpoints import safe_torch_load, unsafe_loading_chosen, unsafe_torch_load
+from .checkpoints import (
+    explain,
+    safe_torch_load,
+    unsafe_loading_chosen,
+    unsafe_torch_load,
+)
 
 
 def stock_script(name: str) -> Path:
@@ -48,9 +54,15 @@ def run_stock_script(name: str) -> None:
 
     Args:
         name: Its path below MMAction2's ``tools``, such as ``'train.py'``.
+
+    Raises:
+        CheckpointError: A checkpoint asks for more than weights and training logs.
     """
     script = str(stock_script(name))
     sys.argv[0] = script
     torch_load = unsafe_torch_load if unsafe_loading_chosen() else safe_torch_load
-    with torch_load():
-        runpy.run_path(script, run_name="__main__")
+    try:
+        with torch_load():
+            runpy.run_path(script, run_name="__main__")
+    except pickle.UnpicklingError as error:
+        raise explain(" ".join(sys.argv[1:]), error) from error

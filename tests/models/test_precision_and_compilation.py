@@ -53,3 +53,16 @@ def test_bfloat16_steps_are_finite_and_learn():
         losses.append(loss.item())
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     assert losses[-1] < losses[0] / 2
+
+
+def test_dynamically_quantized_layers_give_nearly_the_same():
+    backbone = small_backbone().eval()
+    clips = make_clips()
+    quantized = torch.ao.quantization.quantize_dynamic(backbone, {nn.Linear})
+    with torch.no_grad():
+        expected, features = backbone(clips), quantized(clips)
+        state = quantized.init_state(clips.shape[0], clips.shape[-2:])
+        frame, _ = quantized.step(clips[:, :, 0], state)
+    # The scale of the activations is that of the batch, so a step differs a little.
+    for result, exact in ((features, expected), (frame, expected[:, 0])):
+        assert 0 < (result - exact).abs().max() < 0.1 * exact.abs().max()
