@@ -16,8 +16,8 @@ from scipy.io import savemat
 FOLDER = Path(__file__).parents[2] / "tools" / "data" / "msr_action3d"
 
 
-def run_tool(*args: object, views: int = 0) -> subprocess.CompletedProcess:
-    command = [sys.executable, FOLDER / "convert.py", *args, "--views", views]
+def run_tool(*args: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, FOLDER / "convert.py", *args]
     return subprocess.run(
         [str(argument) for argument in command],
         capture_output=True,
@@ -59,14 +59,6 @@ def coding(monkeypatch):
 
 
 @pytest.fixture
-def viewpoint(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import viewpoint
-
-    return viewpoint
-
-
-@pytest.fixture
 def protocols(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import protocols
@@ -101,43 +93,10 @@ def test_lists_and_frames_are_what_the_dataset_reads(tmp_path):
     assert dataset[0]["imgs"][0].shape == (48, 48, 3)
 
 
-def test_views_are_trained_on_and_never_tested_on(tmp_path):
-    out = tmp_path / "out"
-    run = run_tool(
-        write_clips(tmp_path / "in", (1, 2)), "--out", out, "--size", 32, views=2
-    )
-    assert run.returncode == 0, run.stderr
-    assert (out / "a_train.txt").read_text().split("\n")[:3] == [
-        "a01_s01_e01 6 0",
-        "a20_s01_e01 6 19",
-        "a01_s01_e01_v1 6 0",
-    ]
-    assert (out / "a_test.txt").read_text() == "a01_s02_e01 6 0\na20_s02_e01 6 19\n"
-    assert len(list((out / "a01_s01_e01_v2").glob("*.png"))) == 6
-    recorded, turned = (
-        read_frame(out, f"a01_s01_e01{view}", 3) for view in ("", "_v1")
-    )
-    assert not np.array_equal(recorded, turned)
-
-
-def test_turning_moves_what_is_near_and_keeps_the_person(viewpoint):
-    depth = np.moveaxis(draw_clip(hand=60), 2, 0)
-    assert np.array_equal(viewpoint.turn(depth, 0, 0), depth)
-    turned = viewpoint.turn(depth, 20, 0)
-    # The body, a plane 50 wide, gets narrower; its middle stays.
-    body = np.nonzero(turned[0, 200])[0]
-    assert body.mean() == pytest.approx(154.5, abs=1)
-    assert body.max() - body.min() == pytest.approx(50 * np.cos(np.radians(20)), abs=3)
-    assert np.diff(body).max() == 1  # no holes
-    # The hand, 100 units nearer, moves to one side by 0.55 * 100 * sin(20 degrees).
-    hand = np.nonzero(turned[0, 66] * (turned[0, 66] < 450))[0].mean()
-    expected = 154.5 + (190.5 - 154.5) * np.cos(np.radians(20))
-    assert hand - expected == pytest.approx(-55 * np.sin(np.radians(20)), abs=2)
-
-
 def test_motion_coding_shows_where_the_hand_is_and_was(tmp_path):
     out = tmp_path / "out"
-    run_tool(write_clips(tmp_path / "in"), "--out", out, "--size", 104)
+    options = ("--size", 104, "--coding", "motion", "--crop", "first")
+    run_tool(write_clips(tmp_path / "in"), "--out", out, *options)
     first, last = (read_frame(out, "a01_s01_e01", n) for n in (1, 6))
     depth, change, history = np.moveaxis(last, -1, 0)
     # Half a pixel a pixel: the square is 208 wide, about the middle of the body.
@@ -153,9 +112,20 @@ def test_motion_coding_shows_where_the_hand_is_and_was(tmp_path):
 @pytest.mark.parametrize("name", ["grey", "normals", "motion"])
 def test_codings_are_causal(coding, name):
     depth = np.moveaxis(draw_clip(hand=60), 2, 0)
-    whole = coding.code_clip(depth, name, 64)
+    whole = coding.code_clip(depth, name, 64, "first")
     assert whole.dtype == np.uint8 and whole.shape == (6, 64, 64, 3)
-    assert np.array_equal(whole[:3], coding.code_clip(depth[:3], name, 64))
+    assert np.array_equal(whole[:3], coding.code_clip(depth[:3], name, 64, "first"))
+
+
+def test_the_crop_of_a_whole_clip_is_filled_by_all_that_it_shows(coding):
+    """From the left side of the body to where the hand will be, not a pixel more."""
+    depth = np.moveaxis(draw_clip(hand=60), 2, 0)
+    view = coding.view_of_clip(depth)
+    assert (view.left, view.top, view.side) == (98, 60, 160)
+    grey = coding.grey_frames(depth, 160, "clip")
+    assert grey.max() == pytest.approx(255, abs=1) and grey.min() == 0
+    body = grey[0, 80, 50]  # the farthest there is
+    assert body == pytest.approx(coding.DARKEST_BODY, abs=1)
 
 
 def test_a_person_farther_away_looks_the_same(coding):
@@ -163,7 +133,7 @@ def test_a_person_farther_away_looks_the_same(coding):
     near = np.moveaxis(draw_clip(hand=60), 2, 0)
     far = np.where(near > 0, near + 60, 0)[:, ::2, ::2]
     difference = np.abs(
-        coding.grey_frames(near, 52).astype(int) - coding.grey_frames(far, 52)
+        coding.grey_frames(near, 52, "first") - coding.grey_frames(far, 52, "first")
     )
     assert np.mean(difference > 8) < 0.05
 

@@ -17,14 +17,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from depth_coding import CODINGS, code_clip
+from depth_coding import CODINGS, VIEWS, code_clip
 from protocols import ACTIONS, PEOPLE, Clip, splits
-from viewpoint import turn
 
 NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_sdepth\.mat")
 TAKES = 3
-# How far to either side, and up or down, the person is turned for a training view.
-YAW, PITCH = 30.0, 12.0
 
 
 def find_files(source: Path) -> dict[Clip, Path]:
@@ -99,28 +96,15 @@ def write_frames(folder: Path, frames: np.ndarray) -> None:
         cv2.imwrite(str(folder / f"{number:05}.png"), frame[..., ::-1])
 
 
-def view_name(clip: Clip, view: int) -> str:
-    """Return the folder of a view; view 0 is the clip as recorded."""
-    return f"{clip.name}_v{view}" if view else clip.name
-
-
-def turn_at_random(depth: np.ndarray, clip: Clip, view: int) -> np.ndarray:
-    """Turn the person by the angles of a view, the same ones in every conversion."""
-    rng = np.random.default_rng([*clip, view])
-    return turn(depth, rng.uniform(-YAW, YAW), rng.uniform(-PITCH, PITCH))
-
-
-def write_lists(out: Path, lengths: Mapping[Clip, int], views: int) -> None:
+def write_lists(out: Path, lengths: Mapping[Clip, int]) -> None:
     """Write `<split>_train.txt` and `<split>_test.txt` for every split.
 
-    Views are for training: only clips as recorded are tested on. A half none of whose
-    people are there, as of a part of the data, has no list.
+    A half none of whose people are there, as of a part of the data, has no list.
     """
     for name, halves in splits().items():
         for half, people in zip(("train", "test"), halves, strict=True):
             lines = [
-                f"{view_name(clip, view)} {length} {clip.action - 1}\n"
-                for view in range(views + 1 if half == "train" else 1)
+                f"{clip.name} {length} {clip.action - 1}\n"
                 for clip, length in sorted(lengths.items())
                 if clip.person in people
             ]
@@ -133,7 +117,7 @@ def write_lists(out: Path, lengths: Mapping[Clip, int], views: int) -> None:
 
 
 def convert(
-    source: Path, out: Path, coding: str, size: int, views: int
+    source: Path, out: Path, coding: str, crop: str, size: int
 ) -> tuple[dict[Clip, int], list[str]]:
     """Convert all clips.
 
@@ -145,16 +129,12 @@ def convert(
     for clip, path in find_files(source).items():
         try:
             depth = read_depth(path)
-            clips = [code_clip(depth, coding, size)]
-            for view in range(1, views + 1):
-                turned = turn_at_random(depth, clip, view)
-                clips.append(code_clip(turned, coding, size))
+            frames = code_clip(depth, coding, size, crop)
         except ValueError as error:
             faults.append(f"{path}: {error}")
             continue
-        for view, frames in enumerate(clips):
-            write_frames(out / view_name(clip, view), frames)
-        lengths[clip] = len(depth)
+        write_frames(out / clip.name, frames)
+        lengths[clip] = len(frames)
     return lengths, faults
 
 
@@ -166,15 +146,15 @@ def parse_args() -> argparse.Namespace:
         "--out", type=Path, default=Path("data/msr_action3d"), help="folder to fill"
     )
     parser.add_argument(
-        "--coding", choices=CODINGS, default="motion", help="of depth (motion)"
+        "--coding", choices=CODINGS, default="grey", help="of depth (grey)"
+    )
+    parser.add_argument(
+        "--crop",
+        choices=VIEWS,
+        default="clip",
+        help="what the frame is fitted to: the whole clip or its first frame (clip)",
     )
     parser.add_argument("--size", type=int, default=112, help="of frames (112)")
-    parser.add_argument(
-        "--views",
-        type=int,
-        default=4,
-        help="times that each person is turned a little, to train on (4)",
-    )
     parser.add_argument(
         "--skip-damaged",
         action="store_true",
@@ -183,15 +163,13 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.size < 16:
         parser.error(f"--size {args.size}: expected 16 or more")
-    if args.views < 0:
-        parser.error(f"--views {args.views}: expected 0 or more")
     return args
 
 
 def main() -> None:
     """Convert, and say what is there and what is not."""
     args = parse_args()
-    lengths, faults = convert(args.source, args.out, args.coding, args.size, args.views)
+    lengths, faults = convert(args.source, args.out, args.coding, args.crop, args.size)
     for fault in faults:
         print(f"Damaged: {fault}", file=sys.stderr)
     if faults and not args.skip_damaged:
@@ -201,11 +179,9 @@ def main() -> None:
         )
     if not lengths:
         sys.exit("No clip is left.")
-    write_lists(args.out, lengths, args.views)
+    write_lists(args.out, lengths)
     absent = [clip.name for clip in all_clips() if clip not in lengths]
     print(f"{len(lengths)} clips, {sum(lengths.values())} frames in {args.out}")
-    if args.views:
-        print(f"Training lists: each clip as recorded and from {args.views} sides")
     print(f"Not there, of {len(all_clips())} possible: {' '.join(absent) or 'none'}")
     for name in ("a", "b"):
         train, test = (

@@ -1,8 +1,7 @@
 """From depth to three channels of 8 bits: what a network of RGB frames is given.
 
-Every coding is causal: frame t depends on frames up to t, the crop and the zero of
-depth on the first frame alone. So the coding could run on a live camera, and a clip
-cut short is coded as its beginning was.
+Every coding is causal: frame t depends on frames up to t. So is the view of the first
+frame; that of the whole clip is not.
 """
 
 from __future__ import annotations
@@ -26,23 +25,30 @@ HISTORY_KEPT = 0.5 ** (1 / 10)
 
 
 class View(NamedTuple):
-    """How a clip is looked at, from its first frame that shows somebody.
+    """How a clip is looked at.
 
     Attributes:
         left: Left side of the square in pixels; may be negative.
         top: Upper side.
         side: Length of its sides.
-        depth: Median depth of the person.
+        depth: The depth that becomes `grey`.
+        grey: Its grey level.
+        scale: Grey levels per unit of depth.
     """
 
     left: int
     top: int
     side: int
     depth: float
+    grey: float
+    scale: float
 
 
-def find_view(depth: np.ndarray) -> View:
-    """Return the view of a clip.
+def view_of_first_frame(depth: np.ndarray) -> View:
+    """Look at a person as the first frame that shows one suggests.
+
+    A square 1.3 times as high as the person, and grey from the median depth: what a
+    camera could do that does not know what will come.
 
     Args:
         depth: `[T, H, W]`, 0 where there is no person.
@@ -58,25 +64,66 @@ def find_view(depth: np.ndarray) -> View:
         raise ValueError("no frame shows a person: all depths are 0")
     bottom, top = rows.max() + 1, rows.min()
     side = max(1, round(ROOM * (bottom - top)))
-    left = round(float(np.median(columns)) - side / 2)
-    # A twentieth of room below the feet.
     return View(
-        left, int(bottom + side // 20 - side), side, float(np.median(frame[frame > 0]))
+        left=round(float(np.median(columns)) - side / 2),
+        top=int(bottom + side // 20 - side),  # room below the feet
+        side=side,
+        depth=float(np.median(frame[frame > 0])),
+        grey=MIDDLE,
+        scale=GREY_PER_DEPTH,
     )
 
 
-def grey_frames(depth: np.ndarray, size: int) -> np.ndarray:
+def view_of_clip(depth: np.ndarray) -> View:
+    """Look at all that the person will reach, filling the frame.
+
+    The square around everything that is not background in any frame, and grey from
+    the nearest to the farthest hundredth of the depths. It must know the whole clip.
+
+    Args:
+        depth: `[T, H, W]`, 0 where there is no person.
+
+    Raises:
+        ValueError: No frame shows a person.
+    """
+    rows, columns = np.nonzero(depth.any(axis=0))
+    if not len(rows):
+        raise ValueError("no frame shows a person: all depths are 0")
+    near, far = np.percentile(depth[depth > 0], (1, 99))
+    bottom, right = rows.max() + 1, columns.max() + 1
+    side = int(max(bottom - rows.min(), right - columns.min()))
+    return View(
+        left=int(columns.min() + right - side) // 2,
+        top=int(rows.min() + bottom - side) // 2,
+        side=side,
+        depth=float(near),
+        grey=255,
+        scale=(255 - DARKEST_BODY) / max(far - near, 1),
+    )
+
+
+VIEWS: dict[str, Callable[[np.ndarray], View]] = {
+    "first": view_of_first_frame,
+    "clip": view_of_clip,
+}
+
+
+def grey_frames(depth: np.ndarray, size: int, crop: str) -> np.ndarray:
     """Crop, scale and shift a clip: near is bright, background black.
 
     Args:
         depth: `[T, H, W]`.
         size: Side of the result in pixels.
+        crop: Name in `VIEWS`.
 
     Returns:
         float32 `[T, size, size]`, 0 to 255.
+
+    Raises:
+        ValueError: No frame shows a person.
     """
-    view = find_view(depth)
-    grey = MIDDLE - GREY_PER_DEPTH * (depth.astype(np.float32) - view.depth)
+    view = VIEWS[crop](depth)
+    grey = view.grey - view.scale * (depth.astype(np.float32) - view.depth)
     grey = np.where(depth > 0, grey.clip(DARKEST_BODY, 255), 0).astype(np.float32)
     return np.stack([_crop(frame, view, size) for frame in grey])
 
@@ -135,13 +182,14 @@ CODINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def code_clip(depth: np.ndarray, coding: str, size: int) -> np.ndarray:
+def code_clip(depth: np.ndarray, coding: str, size: int, crop: str) -> np.ndarray:
     """Code a clip.
 
     Args:
         depth: `[T, H, W]`, 0 where there is no person.
         coding: Name in `CODINGS`.
         size: Side of the frames in pixels.
+        crop: Name in `VIEWS`.
 
     Returns:
         uint8 `[T, size, size, 3]`, the channels in RGB order.
@@ -149,4 +197,5 @@ def code_clip(depth: np.ndarray, coding: str, size: int) -> np.ndarray:
     Raises:
         ValueError: No frame shows a person.
     """
-    return CODINGS[coding](grey_frames(depth, size)).round().clip(0, 255).astype("u1")
+    coded = CODINGS[coding](grey_frames(depth, size, crop))
+    return coded.round().clip(0, 255).astype(np.uint8)
