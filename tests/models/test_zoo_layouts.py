@@ -89,10 +89,10 @@ def kinetics400(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data") / "kinetics400"
     clips = {
         "train": {
-            "abseiling/0wR5jVB-WPk_000417_000427": (0, (96, 128), 75),
+            "abseiling/0wR5jVB-WPk_000417_000427": (0, (90, 68), 75),
             "zumba/x_-1aBcD_000003_000013": (399, (64, 96), 40),
         },
-        "val": {"air_drumming/zz9_000001_000011": (1, (96, 64), 90)},
+        "val": {"air_drumming/zz9_000001_000011": (1, (72, 72), 90)},
     }
     for split, members in clips.items():
         videos, rawframes = [], []

@@ -39,6 +39,8 @@ def run(in_process, tmp_path, capsys):
 def test_converted_weights_start_the_backbone_as_the_image_model(run, weights):
     written, printed = run({"state_dict": weights, "meta": {"epoch": 300}})
     assert written["meta"]["arch"] == "vrwkv_tiny"
+    meaning = written["state_dict"]._metadata["backbone"]["lcr_meaning"]
+    assert meaning["image_model"] == "vision_rwkv 4"
     backbone = LCRBackbone(arch="vrwkv_tiny").eval()
     own = {
         key.removeprefix("backbone."): value

@@ -7,6 +7,7 @@ with MMClassification: the backbone's below ``backbone.``, the classifier ``head
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -87,7 +88,7 @@ class Conversion(NamedTuple):
         left: Names there that have no place here.
     """
 
-    state_dict: dict[str, Tensor]
+    state_dict: OrderedDict[str, Tensor]
     placed: dict[str, str]
     resized: str
     new: list[str]
@@ -162,7 +163,7 @@ def convert(checkpoint: Mapping, backbone: LCRBackbone) -> Conversion:
     own = backbone.state_dict()
     placed: dict[str, str] = {}
     left: list[str] = []
-    state_dict: dict[str, Tensor] = {}
+    state_dict: OrderedDict[str, Tensor] = OrderedDict()
     resized = ""
     for key, value in weights.items():
         inner = key.removeprefix(prefix)
@@ -203,6 +204,11 @@ def convert(checkpoint: Mapping, backbone: LCRBackbone) -> Conversion:
         )
     for name in new:
         state_dict[name] = own[name.removeprefix(BACKBONE)].clone()
+    # What the weights mean (models/meaning.py) stands beside them.
+    state_dict._metadata = {  # type: ignore[attr-defined]
+        (BACKBONE + module).rstrip("."): version
+        for module, version in own._metadata.items()
+    }
     return Conversion(state_dict, placed, resized, new, left)
 
 
