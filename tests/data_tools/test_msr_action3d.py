@@ -74,6 +74,7 @@ def test_lists_and_frames_are_what_the_dataset_reads(tmp_path):
     assert "Protocol A: 4 clips to train, 2 to test" in run.stdout
     assert "a01_s04_e01" in run.stdout and "a01_s01_e01" not in run.stdout
     assert (out / "a_test.txt").read_text() == "a01_s02_e01 6 0\na20_s02_e01 6 19\n"
+    assert (out / "label_map.txt").read_text().splitlines()[18] == "golf swing"
     assert (out / "a_fold1_train.txt").read_text().count("_s03_") == 2
     assert not (out / "b_test.txt").exists()  # nobody of persons 6 to 10
     init_default_scope("mmaction")

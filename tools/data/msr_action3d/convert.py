@@ -97,10 +97,12 @@ def write_frames(folder: Path, frames: np.ndarray) -> None:
 
 
 def write_lists(out: Path, lengths: Mapping[Clip, int]) -> None:
-    """Write `<split>_train.txt` and `<split>_test.txt` for every split.
+    """Write `label_map.txt`, and the two lists `<split>_train.txt` and `_test.txt`.
 
     A half none of whose people are there, as of a part of the data, has no list.
     """
+    names = "".join(f"{action}\n" for action in ACTIONS)
+    (out / "label_map.txt").write_text(names, encoding="utf-8")
     for name, halves in splits().items():
         for half, people in zip(("train", "test"), halves, strict=True):
             lines = [
