@@ -20,7 +20,7 @@ $(READY): setup.py $(LOCK)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint $(LOCK) setuptools wheel
 	$(PIP) install --constraint $(LOCK) $(TORCH_ARGS) torch
-	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,onnx,dev]'
+	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,live,export,dev]'
 	touch $@
 
 demo: env
@@ -29,7 +29,7 @@ demo: env
 # The model that ships, at work on a synthetic video.
 stream: env
 	$(BIN)/python tools/data/synthetic/render_stream.py --videos 1
-	$(BIN)/python demo/stream_demo.py shipped shipped \
+	$(BIN)/python -m lcr_runtime stream \
 		data/synthetic_streams/validation/videos/stream_00001.mp4 \
 		--out data/synthetic_streams/seen.mp4 --events -
 

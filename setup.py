@@ -94,7 +94,7 @@ setup(
             "checkpoints/*.pth",
             "py.typed",
         ],
-        "lcr_runtime": ["py.typed"],
+        "lcr_runtime": ["models/*.onnx", "py.typed"],
     },
     python_requires=">=3.10",
     # Ranges, so that an installed torch is never replaced. requirements/lock.txt
@@ -119,12 +119,14 @@ setup(
     extras_require={
         # moviepy 2 has no `moviepy.editor`, which MMAction2's visualizers import.
         "tools": ["moviepy<2"],
-        # tools/deployment/export_onnx.py and demo/onnx_stream.py.
-        "onnx": ["onnx", "onnxscript", "onnxruntime"],
+        # The command `lcr`: engines for exported models, the decoder and encoder.
+        "live": ["av", "onnxruntime", "openvino"],
+        "export": ["onnx", "onnxscript", "onnxruntime"],
         # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
         "web": ["gradio>=6"],
         "dev": ["mypy", "ninja", "openmim", "pytest", "pytest-xdist", "ruff"],
     },
+    entry_points={"console_scripts": ["lcr = lcr_runtime.commands.main:main"]},
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
         "Operating System :: POSIX :: Linux",

@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lcr_mmaction.models.state import split_state, state_bytes
 from lcr_mmaction.streaming import POLICIES, StreamingRecognizer
 from lcr_mmaction.streaming.pipeline import normalise
-from lcr_mmaction.streaming.recognizer import DTYPES
+from lcr_runtime.engines import PRECISIONS
 from lcr_runtime.overlay import Overlay
 from lcr_runtime.preprocess import find_clip_len, find_test_pipeline
 
@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="resize to this side instead")
     parser.add_argument("--policy", choices=POLICIES, help="default: the config's")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     parser.add_argument("--compiled", action="store_true", help="compile the step")
     parser.add_argument("--markdown", action="store_true", help="print a table row")
     parser.add_argument(
@@ -112,21 +112,26 @@ def compare(
     """
     model, normaliser = recognizer.model, recognizer.model.data_preprocessor
     clip_len = find_clip_len(find_test_pipeline(model.cfg))
-    pictures = [recognizer.preprocess(frames[i % len(frames)]) for i in range(clip_len)]
+    engine = recognizer.engine
+    pictures = [engine.prepare(frames[i % len(frames)], "bgr") for i in range(clip_len)]
     clip = normalise(normaliser, pictures).transpose(0, 1)[None]
     inputs = normalise(normaliser, pictures[:1])
     # One stream may have several states, a batch to the model.
-    states, one = recognizer.state, split_state(recognizer.state)[0]
+    states, one = engine.state, split_state(engine.state)[0]
     batch = inputs.repeat_interleave(recognizer.policy.replicas, dim=0)
     fresh = model.backbone.init_state(len(batch), tuple(batch.shape[-2:]))
     result, overlay = recognizer.update(frames[0]), Overlay(recognizer.labels)
     calls: dict[str, Callable[[], object]] = {
-        "resize, crop, edges": lambda: recognizer.preprocess(frames[0]),
+        "resize, crop, edges": lambda: engine.prepare(frames[0], "bgr"),
         "normalise": lambda: normalise(normaliser, pictures[:1]),
-        "step of one state": lambda: model.cls_head(recognizer.step(inputs, one)[0]),
-        "step of all states": lambda: model.cls_head(recognizer.step(batch, states)[0]),
+        "step of one state": lambda: model.cls_head(
+            engine.backbone_step(inputs, one)[0]
+        ),
+        "step of all states": lambda: model.cls_head(
+            engine.backbone_step(batch, states)[0]
+        ),
         "the same, at a start": lambda: model.cls_head(
-            recognizer.step(batch, fresh)[0]
+            engine.backbone_step(batch, fresh)[0]
         ),
         "drawing, if wanted": lambda: overlay.draw(result),
         f"clip of {clip_len} frames": lambda: model.cls_head(model.backbone(clip)),
@@ -135,7 +140,7 @@ def compare(
     for _ in range(rounds + 1):
         for name, call in calls.items():
             began = time.perf_counter()
-            with recognizer.autocast:
+            with engine.autocast:
                 call()
             if clip.is_cuda:
                 torch.cuda.synchronize()
@@ -144,7 +149,11 @@ def compare(
     *_, step, _, _, whole = calls
     for name in (step, whole):
         eager = torch.compiler.set_stance("force_eager")
-        with recognizer.autocast, eager, FlopCounterMode(display=False) as counter:
+        with (
+            engine.autocast,
+            eager,
+            FlopCounterMode(display=False) as counter,
+        ):
             calls[name]()
         operations[name] = counter.get_total_flops()
     # The first round warms up.
@@ -209,7 +218,7 @@ def main() -> None:
             read_config(args.config, args.size),
             args.checkpoint,
             args.device,
-            dtype=args.dtype,
+            precision=args.precision,
             compiled=args.compiled,
             policy=args.policy,
         )
@@ -223,14 +232,14 @@ def main() -> None:
     p50, p95 = np.percentile(latency, [50, 95])
     tenth = max(1, len(latency) // 10)
     first, last = (np.median(x) for x in (latency[:tenth], latency[-tenth:]))
-    size = state_bytes(recognizer.state) / 2**20
+    size = state_bytes(recognizer.engine.state) / 2**20
     step, whole = operations
     ratio = stages[whole] / stages[step]
     work = operations[whole] / operations[step]
     policy = type(recognizer.policy).__name__
     print(
         f"{args.frames} frames of {args.width}x{args.height}, policy {policy}, "
-        f"{torch.get_num_threads()} threads, {args.device}, {args.dtype}"
+        f"{torch.get_num_threads()} threads, {args.device}, {args.precision}"
         f"{', compiled' if args.compiled else ''}"
     )
     print(f"latency         p50 {p50:.2f} ms, p95 {p95:.2f} ms")

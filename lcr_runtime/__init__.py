@@ -8,6 +8,7 @@ from .events import EventDetector, GestureEvent
 from .options import StreamOptions
 from .policies import POLICIES, Policy, register_policy
 from .readout import Readout
+from .recognizer import StreamRecognizer, load_recognizer
 from .result import Reading, StreamResult
 from .sources import open_source
 
@@ -19,7 +20,9 @@ __all__ = [
     "Reading",
     "Readout",
     "StreamOptions",
+    "StreamRecognizer",
     "StreamResult",
+    "load_recognizer",
     "open_source",
     "register_policy",
 ]

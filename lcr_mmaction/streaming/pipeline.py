@@ -53,6 +53,10 @@ class FramePreprocessor:
         """
         return self._transform(to_rgb(frame, channel_order))[0]
 
+    def find_size(self, height: int = 480, width: int = 640) -> tuple[int, int, int]:
+        """What a frame of that size becomes: ``(height, width, channels)``."""
+        return self(np.zeros((height, width, 3), np.uint8)).shape
+
     def _transform(self, frame: np.ndarray) -> Sequence[np.ndarray]:
         shape = frame.shape[:2]
         results: dict[str, Any] = dict(

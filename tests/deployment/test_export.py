@@ -1,4 +1,4 @@
-"""The exported graphs against the model; ONNX itself where it is installed."""
+"""The exported step against PyTorch, from raw frames to events."""
 
 from __future__ import annotations
 
@@ -11,139 +11,187 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stream_cases import moving_square, write_video
+from stream_cases import CONFIG, moving_square, write_video
 
-from lcr_mmaction.deployment.graphs import (
-    ClipGraph,
-    StepGraph,
-    traceable,
-)
-from lcr_mmaction.models import mixers
-from lcr_mmaction.models.state import state_tensors
+from lcr_mmaction.deployment.graphs import StepGraph
+from lcr_mmaction.deployment.parts import WKV
 from lcr_mmaction.ops import bi_wkv_naive
 from lcr_mmaction.ops.traceable import traceable_bi_wkv
-from lcr_mmaction.streaming import StreamingRecognizer
-from lcr_mmaction.streaming.pipeline import normalise
+from lcr_runtime import load_recognizer
 from lcr_runtime.running_mean import softmax
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+ENGINES = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(name) is None, reason=f"needs {name}"
+        ),
+    )
+    for name in ("onnxruntime", "openvino")
+]
+
+
+def random_heads(tokens, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(4, 2, tokens, 3, 8, generator=generator)
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 8, 9, 37, 49])
 @pytest.mark.parametrize("per_token", [False, True])
 def test_traceable_operator_equals_its_equation(tokens, per_token):
-    generator = torch.Generator().manual_seed(tokens)
-    r, k, v, w = torch.randn(4, 2, tokens, 3, 8, generator=generator)
+    r, k, v, w = random_heads(tokens, tokens)
     w = -w.exp() if per_token else -w[0, 0].exp()
-    u = torch.randn(3, 8, generator=generator)
+    u = random_heads(1, 1)[0, 0, 0]
     expected = bi_wkv_naive(r, k, v, w, u).float()
     result = traceable_bi_wkv(r, k, v, w, u)
     torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.fixture
-def recognizer(config_file, checkpoint):
-    return StreamingRecognizer(config_file, checkpoint, policy="keep", smoothing=0.0)
+@pytest.mark.parametrize("fastest", [0.01, 1.65, 6.0, 40.0, 1000.0])
+@pytest.mark.parametrize("tokens", [1, 16, 37, 49])
+def test_the_operator_in_chunks_equals_its_equation(tokens, fastest):
+    r, k, v, w = random_heads(tokens, tokens)
+    w, u = -fastest * torch.sigmoid(w[0, 0]), w[1, 0]
+    w[0, 0] = -fastest
+    expected = bi_wkv_naive(r, k, v, w, u).float()
+    part = WKV(w, u, tokens)
+    assert part.num_chunks > 1 or min(fastest, 81) * tokens < 200
+    result = part(*(x.transpose(1, 2) for x in (r, k, v))).transpose(1, 2)
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=1e-5)
 
 
 @torch.no_grad()
-def test_graphs_equal_the_model(recognizer):
-    frames = moving_square(6)
-    expected = [recognizer.update(frame) for frame in frames]
+def test_the_graph_equals_the_model(make_recognizer):
+    recognizer = make_recognizer(policy="keep")
+    expected = [recognizer.update(frame) for frame in moving_square(6)]
     pictures = torch.from_numpy(np.stack([x.picture for x in expected]))
     mean = recognizer.options.make_mean(1)
-    step, clip = StepGraph(recognizer.model).eval(), ClipGraph(recognizer.model).eval()
-    with traceable():
-        state = list(step.initial.values())
-        for t in range(6):
-            logits, *state = step(pictures[t : t + 1], *state)
-            scores = softmax(mean.add(logits[None].numpy(), np.array([0])))
-            np.testing.assert_allclose(scores[0, 0], expected[t].scores, atol=1e-5)
-        whole = clip(pictures[None])
-    normalised = normalise(recognizer.model.data_preprocessor, list(pictures.numpy()))
-    inputs = normalised.transpose(0, 1)[None]
-    model = recognizer.model
-    scores = model.cls_head(model.backbone(inputs)).softmax(-1)
-    torch.testing.assert_close(whole, scores, atol=1e-5, rtol=0)
+    step = StepGraph(recognizer.model)
+    state = list(step.initial.values())
+    for t in range(6):
+        logits, *state = step(pictures[t : t + 1], *state)
+        scores = softmax(mean.add(logits[None].numpy(), np.array([0])))
+        np.testing.assert_allclose(scores[0, 0], expected[t].scores, atol=1e-5)
 
 
-def test_tracing_puts_the_operator_back():
-    operator = mixers.bi_wkv
-    with pytest.raises(RuntimeError), traceable():
-        assert mixers.bi_wkv is traceable_bi_wkv
-        raise RuntimeError
-    assert mixers.bi_wkv is operator
-
-
-def test_preprocessor_that_swaps_channels_is_refused(recognizer):
+def test_a_preprocessor_that_swaps_channels_is_refused(make_recognizer):
+    recognizer = make_recognizer()
     recognizer.model.data_preprocessor.to_rgb = True
     with pytest.raises(ValueError, match="to_rgb=False"):
-        ClipGraph(recognizer.model)
+        StepGraph(recognizer.model)
 
 
-def run(*command, **variables):
+def run(*arguments, **variables):
     env = dict(os.environ, **variables)
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
-    command = [sys.executable, *map(str, command)]
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
-@pytest.mark.slow
-@needs_onnx
-def test_export_runs_without_torch(make_recognizer, config_file, checkpoint, tmp_path):
-    import onnx
-    import onnxruntime
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A config, its weights, and the file that the command made of them."""
+    from mmaction.apis import init_recognizer
+    from stream_cases import lively
 
-    # Short clips make a small graph, which exports faster.
-    text = config_file.read_text().replace("clip_len=8", "clip_len=2")
-    config_file.write_text(text)
-    recognizer = make_recognizer(policy="keep")
-    # More frames a second than the model reads: it has to be thinned out.
-    video = write_video(tmp_path / "v.mp4", moving_square(100), fps=25)
-    tool = ROOT / "tools" / "deployment" / "export_onnx.py"
-    out = tmp_path / "onnx"
-    variants = ["--int8", "--fp16"]
-    done = run(tool, config_file, checkpoint, out, *variants, "--video", video)
+    folder = tmp_path_factory.mktemp("export")
+    config, weights = folder / "small.py", folder / "small.pth"
+    events = "streaming.update(events=dict(on=0.1, off=0.05, background=[]))\n"
+    config.write_text(CONFIG + events)
+    model = lively(init_recognizer(str(config), device="cpu"))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), weights)
+    path = folder / "model.onnx"
+    done = run("-m", "lcr_runtime", "export", config, weights, path, "--frames", 20)
     assert done.returncode == 0, done.stderr
-    lines = [x.split() for x in done.stdout.splitlines() if "100 outputs" in x]
-    steps = ["step.onnx", "step.int8.onnx", "step.fp16.onnx"]
-    assert [line[0] for line in lines] == steps
-    assert all((out / name.replace("step", "clip")).exists() for name in steps)
-    weights = onnx.load(out / "step.fp16.onnx").graph.initializer
-    halves = [x for x in weights if x.data_type == onnx.TensorProto.FLOAT16]
-    assert halves and all(x.data_type != onnx.TensorProto.FLOAT for x in weights)
-
-    session = onnxruntime.InferenceSession(out / "step.onnx")
-    names = [x.name for x in session.get_inputs()]
-    state = recognizer.model.backbone.init_state(1, (32, 32))
-    assert names == ["input", *state_tensors(state)]
-    outputs = [x.name for x in session.get_outputs()]
-    assert outputs == ["logits", *(f"next.{name}" for name in names[1:])]
-
-    # The example, with torch out of reach, says what the recognizer says.
-    check_example(out / "step.onnx", video, recognizer, tolerance=1e-5)
-    # Half precision rounds: 11 bits of mantissa, a few operations in a row.
-    check_example(out / "step.fp16.onnx", video, recognizer, tolerance=5e-3)
+    assert "same class 100.0%" in done.stdout
+    return config, weights, path
 
 
-def check_example(step, video, recognizer, tolerance):
-    """Run the example without torch and compare every frame's score."""
-    example = ROOT / "demo" / "onnx_stream.py"
+@needs_onnx
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("policy", ["staggered", "decay", "reset_on_background"])
+def test_engines_say_what_pytorch_says(exported, engine, policy):
+    from lcr_mmaction.streaming import StreamingRecognizer
+
+    config, weights, path = exported
+    frames = moving_square(100)
+    expected = StreamingRecognizer(config, weights, policy=policy)
+    found = load_recognizer(path, engine, policy=policy)
+    assert found.engine.name == engine
+    pairs = zip(expected.run(frames), found.run(frames), strict=True)
+    events: tuple = ([], [])
+    for left, right in pairs:
+        np.testing.assert_array_equal(left.picture, right.picture)
+        np.testing.assert_allclose(left.scores, right.scores, atol=2e-5)
+        for seen, result in zip(events, (left, right), strict=True):
+            seen += [(e.phase, e.label, e.start, e.end) for e in result.events]
+    assert events[0] == events[1] and events[0]
+
+
+@needs_onnx
+@pytest.mark.parametrize("engine", ENGINES)
+def test_streams_of_a_batch_and_forks_are_independent(exported, engine):
+    path = exported[2]
+    alone = load_recognizer(path, engine)
+    expected = [x.scores for x in alone.run(moving_square(4))]
+    pair = load_recognizer(path, engine, num_streams=2)
+    other = pair.fork()
+    other.update_batch([None, 255 - moving_square(1)[0]])
+    for t, frame in enumerate(moving_square(4)):
+        late = moving_square(4)[t - 2] if t > 1 else None
+        now = pair.update_batch([frame, late])
+        other.update_batch([None, 255 - frame])
+        np.testing.assert_array_equal(now[0].scores, expected[t])
+        if t > 1:
+            np.testing.assert_array_equal(now[1].scores, expected[t - 2])
+    pair.reset([0])
+    now = pair.update_batch([moving_square(1)[0], None])
+    np.testing.assert_array_equal(now[0].scores, expected[0])
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_a_file_runs_with_pytorch_out_of_reach(exported, tmp_path):
+    video = write_video(tmp_path / "v.mp4", moving_square(20))
+    out = tmp_path / "seen.mp4"
     code = (
-        "import runpy, sys; sys.modules['torch'] = None;"
-        f"sys.argv = ['example', r'{step}', r'{video}'];"
-        f"runpy.run_path(r'{example}', run_name='__main__')"
+        "import sys; sys.modules['torch'] = sys.modules['mmaction'] = None;"
+        "from lcr_runtime.commands.main import main;"
+        f"main(['stream', {video!r}, '--model', {str(exported[2])!r},"
+        f" '--out', {str(out)!r}, '--events', '-'])"
     )
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    results = list(recognizer.run(video))
-    assert len(lines) == len(results) == 40
-    for line, result in zip(lines, results, strict=True):
-        label, score = line.split("\t")
-        said = recognizer.labels.index(label)
-        assert float(score) == pytest.approx(result.scores[said], abs=tolerance)
-        assert result.score - result.scores[said] <= tolerance
+    assert "20 frames" in done.stderr and '"phase": "start"' in done.stdout
+    assert out.stat().st_size > 1000
+
+
+@needs_onnx
+def test_what_does_not_fit_is_said(exported, tmp_path):
+    import onnx
+
+    path = exported[2]
+    with pytest.raises(FileNotFoundError, match="none.onnx"):
+        load_recognizer("none.onnx")
+    with pytest.raises(ValueError, match="engine='best'"):
+        load_recognizer(path, "best")
+    with pytest.raises(ValueError, match="precision='bf16'.*fp32"):
+        load_recognizer(path, "onnxruntime", "bf16")
+    with pytest.raises(ValueError, match="2 labels for the 4 classes"):
+        load_recognizer(path, labels=["a", "b"])
+    with pytest.raises(TypeError, match="fsp"):
+        load_recognizer(path, fsp=3)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    bare = tmp_path / "bare.onnx"
+    onnx.save(model, bare)
+    with pytest.raises(ValueError, match="lcr export.*lacks"):
+        load_recognizer(bare, "onnxruntime")
+    noise = tmp_path / "noise.onnx"
+    noise.write_bytes(b"no model")
+    with pytest.raises(ValueError, match="cannot be read as a model"):
+        load_recognizer(noise, "onnxruntime")

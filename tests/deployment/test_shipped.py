@@ -8,21 +8,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmaction.apis import MMAction2Inferencer, init_recognizer
 from mmengine.runner import CheckpointLoader
 from renderer.timeline import StreamSettings, render_streams
+from stream_cases import moving_square
 
 from lcr_mmaction.deployment import shipped_model
+from lcr_mmaction.streaming import StreamingRecognizer
+from lcr_runtime import load_recognizer
+from lcr_runtime.shipped import shipped_file
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
     env = dict(os.environ)
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
-    command = [sys.executable, ROOT / script, *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done
@@ -58,11 +63,19 @@ def test_the_evaluation_finds_most_gestures(streams):
     assert row["f1"] > 0.6 and row["levenshtein_accuracy"] > 0.5
 
 
-def test_the_demo_tells_the_gestures(streams):
+def test_the_exported_file_tells_the_gestures(streams):
     settings = StreamSettings(seed=5, gestures=3, mean_gap=12)
     ((video, timeline),) = render_streams(streams / "demo", 1, settings)
-    options = ("shipped", "shipped", video, "--events", "-")
-    lines = run("demo/stream_demo.py", *options, cwd=streams).stdout.splitlines()
-    seen = [json.loads(line)["label"] for line in lines]
+    lines = run("-m", "lcr_runtime", "stream", video, "--events", "-", cwd=streams)
+    seen = [json.loads(line)["label"] for line in lines.stdout.splitlines()]
     shown = [event["name"] for event in json.loads(timeline.read_text())["events"]]
     assert set(seen) & set(shown)
+
+
+def test_the_exported_file_is_of_the_checkpoint():
+    frames = moving_square(8)
+    exported = load_recognizer(shipped_file(), "onnxruntime")
+    expected = StreamingRecognizer(*shipped_model()).run(frames)
+    for left, right in zip(expected, exported.run(frames), strict=True):
+        np.testing.assert_allclose(left.scores, right.scores, atol=1e-5)
+    assert shipped_file().stat().st_size <= 3 * 1024 * 1024

@@ -11,7 +11,8 @@ from mmengine.registry import init_default_scope
 from model_cases import hide, make_clips
 from torch import nn
 
-from lcr_mmaction.deployment.graphs import StepGraph, traceable
+from lcr_mmaction.deployment.export import step_program
+from lcr_mmaction.deployment.graphs import StepGraph
 from lcr_mmaction.models import LCRBackbone
 from lcr_mmaction.models.vision_rwkv.archs import VISION_RWKV_ARCHS
 
@@ -145,14 +146,13 @@ def test_frozen_stages_keep_embeddings_and_lower_blocks(arch):
 def test_an_exported_step_holds_standard_operators_only(arch):
     model = recognizer(arch)
     model.backbone = grown(arch)
-    step = StepGraph(model).eval()
+    step = StepGraph(model)
     frame = torch.randint(0, 256, (1, 32, 32, 4), dtype=torch.uint8)
     state = list(step.initial.values())
-    expected = step(frame, *state)
-    with traceable():
-        traced = torch.jit.trace(step, (frame, *state), check_trace=False)
-    assert "lcr::" not in str(traced.inlined_graph)
-    torch.testing.assert_close(traced(frame, *state), expected, rtol=0, atol=1e-5)
+    program = step_program(step, (32, 32, 4))
+    assert "lcr." not in program.graph_module.code
+    traced = program.module()(frame, *state)
+    torch.testing.assert_close(traced, step(frame, *state), rtol=0, atol=1e-5)
 
 
 def test_options_of_other_archs_are_refused(arch):

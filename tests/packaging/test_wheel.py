@@ -64,6 +64,8 @@ def test_the_wheel_holds_what_it_should(wheel):
     assert {
         "lcr_mmaction/py.typed",
         "lcr_mmaction/checkpoints/lcr_jester_stream.pth",
+        "lcr_runtime/models/lcr_jester_stream.onnx",
+        "lcr_runtime/py.typed",
         f"{mim}/model-index.yml",
         f"{mim}/configs/metafile.yml",
         f"{mim}/configs/lcr_jester.py",

@@ -234,23 +234,27 @@ def test_state_neither_grows_nor_ages_with_the_stream(make):
     for _ in range(3):
         for frame in moving_square(20):
             result = recognizer.update(frame)
-            sizes.add(state_bytes(recognizer.state))
+            sizes.add(state_bytes(recognizer.engine.state))
     assert len(sizes) == 1
     assert np.isfinite(result.scores).all()
-    assert not any(x.requires_grad for x in state_tensors(recognizer.state).values())
+    assert not any(
+        x.requires_grad for x in state_tensors(recognizer.engine.state).values()
+    )
 
 
 def test_half_precision_scores_stay_close_and_the_state_keeps_its_dtype(make, video):
     exact = [r.scores for r in make().run(video)]
-    recognizer = make(dtype="bfloat16")
+    recognizer = make(precision="bf16")
     rough, dtypes = [], []
     for result in recognizer.run(video):
         rough.append(result.scores)
-        dtypes.append([x.dtype for x in state_tensors(recognizer.state).values()])
+        dtypes.append(
+            [x.dtype for x in state_tensors(recognizer.engine.state).values()]
+        )
     np.testing.assert_allclose(rough, exact, atol=0.02)
     assert not np.array_equal(rough, exact)
     assert all(later == dtypes[0] for later in dtypes)
-    assert recognizer.state.blocks[0].memory.dtype == torch.float32
+    assert recognizer.engine.state.blocks[0].memory.dtype == torch.float32
 
 
 @pytest.mark.slow
@@ -262,8 +266,8 @@ def test_a_compiled_step_gives_the_same_scores(make, video):
 
 
 def test_an_unknown_precision_is_refused(make):
-    with pytest.raises(ValueError, match="dtype='int8'.*bfloat16"):
-        make(dtype="int8")
+    with pytest.raises(ValueError, match="precision='int8'.*bf16"):
+        make(precision="int8")
 
 
 def test_result_shows_what_the_model_saw(make, video):

@@ -15,7 +15,7 @@ from lcr_mmaction.threads import describe_threads, processors_of_quota
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {
     "a door to a stock script": ("tools/train.py", "--help"),
-    "the stream": ("demo/stream_demo.py", "--help"),
+    "the evaluation": ("tools/streaming/evaluate.py", "--help"),
 }
 
 

@@ -1,10 +1,9 @@
-"""The demo as a user starts it, headless."""
+"""``lcr stream`` as a user starts it, headless."""
 
 from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -17,10 +16,11 @@ import pytest
 from stream_cases import moving_square, write_video
 
 from lcr_mmaction.streaming import StreamingRecognizer
+from lcr_runtime.commands.main import main
 from lcr_runtime.overlay import Overlay
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "demo" / "stream_demo.py"
+COMMAND = [sys.executable, "-m", "lcr_runtime", "stream"]
 
 
 def environment() -> dict:
@@ -31,8 +31,9 @@ def environment() -> dict:
     return env
 
 
-def run_demo(*arguments):
-    command = [sys.executable, DEMO, *map(str, arguments)]
+def run_stream(config, checkpoint, source, *options):
+    model = ["--model", config, "--checkpoint", checkpoint]
+    command = [*COMMAND, *map(str, [source, *model, *options])]
     return subprocess.run(command, env=environment(), capture_output=True, text=True)
 
 
@@ -45,10 +46,10 @@ def eager_config(config_file):
     return config_file
 
 
-def test_demo_writes_video_and_events(eager_config, checkpoint, tmp_path):
+def test_it_writes_video_and_events(eager_config, checkpoint, tmp_path):
     video = write_video(tmp_path / "in.mp4", moving_square(24), fps=20)
     out = tmp_path / "out.mp4"
-    done = run_demo(eager_config, checkpoint, video, "--out", out, "--events", "-")
+    done = run_stream(eager_config, checkpoint, video, "--out", out, "--events", "-")
     assert done.returncode == 0, done.stderr
     assert "12 frames, 0 dropped" in done.stderr  # 20 a second thinned to 10
     capture = cv2.VideoCapture(str(out))
@@ -79,20 +80,20 @@ def test_what_does_not_fit_is_said_before_the_model_is_loaded(
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(sys, "argv", [str(DEMO), "shipped", "shipped", *options])
-    with pytest.raises(SystemExit):
-        runpy.run_path(str(DEMO))["parse_args"]()
-    assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["stream", *options])
+    said = capsys.readouterr().err
+    assert message in said + str(stopped.value)
 
 
-def test_demo_stopped_in_the_middle_leaves_a_whole_video(
+def test_it_stopped_in_the_middle_leaves_a_whole_video(
     config_file, checkpoint, tmp_path
 ):
     video = write_video(tmp_path / "in.mp4", moving_square(3000))
     out = tmp_path / "out.mp4"
-    command = [sys.executable, str(DEMO), str(config_file), str(checkpoint), video]
+    model = ["--model", str(config_file), "--checkpoint", str(checkpoint)]
     demo = subprocess.Popen(
-        [*command, "--out", str(out)],
+        [*COMMAND, video, *model, "--out", str(out)],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,

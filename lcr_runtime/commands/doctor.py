@@ -1,0 +1,120 @@
+"""Say what is installed and what is missing, with the command that mends it."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+
+from ..engines import installed_engines
+from ..shipped import shipped_file
+
+NEEDED = {
+    "numpy": "numpy",
+    "cv2": "opencv-python (or opencv-python-headless: no windows)",
+    "av": "av",
+}
+# Import name: what for, what to install.
+OPTIONAL = {
+    "openvino": ("the fastest engine on a CPU, and bf16", "openvino"),
+    "onnxruntime": ("an engine", "onnxruntime"),
+    "torch": ("training and export", "lcr-mmaction"),
+    "mmaction": ("training and export", "lcr-mmaction"),
+    "onnx": ("lcr export", "onnx"),
+    "onnxscript": ("lcr export", "onnxscript"),
+    "decord": ("MMAction2's video decoder", "decord"),
+}
+_PROJECTS = {"cv2": "opencv-python", "mmaction": "mmaction2"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command: none."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command; exit code 1 where `lcr stream` cannot work."""
+    print(f"Python {platform.python_version()}, {platform.platform()}")
+    broken = [name for name in NEEDED if not _report(name, NEEDED[name], "lcr stream")]
+    for name, (purpose, package) in OPTIONAL.items():
+        _report(name, package, purpose)
+    engines = installed_engines()
+    if not engines:
+        broken.append("an engine")
+        print("MISSING an engine for exported models: pip install openvino")
+    else:
+        print(f"ok      engine auto takes {engines[0]}, of {', '.join(engines)}")
+    try:
+        print(f"ok      shipped model {shipped_file()}")
+    except FileNotFoundError as error:
+        broken.append("the shipped model")
+        print(f"MISSING {error}")
+    _kernels()
+    _threads()
+    _cameras()
+    if broken:
+        sys.exit(f"lcr stream cannot work: it lacks {', '.join(broken)}")
+    print("lcr stream can work")
+
+
+def _report(name: str, package: str, purpose: str) -> bool:
+    """Print a line about a package; return whether it is there."""
+    if importlib.util.find_spec(name) is None:
+        print(f"MISSING {name}, for {purpose}: pip install {package}")
+        return False
+    print(f"ok      {name} {_version(name)}")
+    return True
+
+
+def _version(name: str) -> str:
+    for project in (_PROJECTS.get(name, name), f"{_PROJECTS.get(name)}-headless"):
+        try:
+            return importlib.metadata.version(project)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "(of unknown version)"
+
+
+def _kernels() -> None:
+    """Of the operator, which training and engine torch use."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    folder = importlib.util.find_spec("lcr_mmaction")
+    if folder is None or not folder.submodule_search_locations:
+        return
+    ops = os.path.join(folder.submodule_search_locations[0], "ops")
+    built = glob.glob(os.path.join(ops, "*.so")) + glob.glob(os.path.join(ops, "*.pyd"))
+    if built:
+        print(f"ok      kernels {', '.join(map(os.path.basename, built))}")
+    else:
+        print(
+            "note    no kernels were built with the package; they are compiled at "
+            "first use where there is a compiler: docs/op.md"
+        )
+
+
+def _threads() -> None:
+    usable = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count()
+    )
+    limit = os.environ.get("OMP_NUM_THREADS")
+    print(f"ok      {usable} processors, OMP_NUM_THREADS {limit or 'not set'}")
+
+
+def _cameras() -> None:
+    if not sys.platform.startswith("linux"):
+        print("note    cameras: try lcr stream 0 --show")
+        return
+    devices = sorted(glob.glob("/dev/video*"))
+    if not devices:
+        print("note    no camera (/dev/video*): connect one, or stream a file or URL")
+    for device in devices:
+        if os.access(device, os.R_OK | os.W_OK):
+            print(f"ok      camera {device}")
+        else:
+            print(f"MISSING the right to open {device}: sudo usermod -aG video $USER")

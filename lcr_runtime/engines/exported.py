@@ -1,0 +1,145 @@
+"""Engines that run exported files."""
+
+from __future__ import annotations
+
+import copy
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..options import StreamOptions
+from ..preprocess import PlainPreprocessor
+from .engine import Engine
+
+State = list[np.ndarray]
+
+
+class ExportedEngine(Engine):
+    """Runs the step of an exported file, one state at a time.
+
+    A subclass loads the file, then calls :meth:`describe`, and gives :meth:`infer`.
+
+    Args:
+        path: An ONNX file that ``lcr export`` wrote.
+        precision: See :class:`Engine`.
+        threads: Threads of a step; None leaves the number to the engine.
+
+    Attributes:
+        options: How logits become scores and events.
+        made: What the file was made from and with.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no exported step, or the precision is not there.
+    """
+
+    precisions: tuple[str, ...] = ("fp32",)
+
+    def __init__(
+        self, path: Path, precision: str = "fp32", threads: int | None = None
+    ) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"no model file at {path}")
+        if precision not in self.precisions:
+            raise ValueError(
+                f"precision={precision!r}: engine {self.name!r} has "
+                f"{', '.join(self.precisions)} here"
+            )
+        self.path, self.precision, self.threads = path, precision, threads
+
+    def describe(
+        self, about: Mapping[str, str], inputs: Sequence[tuple[str, Sequence[int]]]
+    ) -> None:
+        """Take what the file says of itself.
+
+        Args:
+            about: Its metadata: JSON by name.
+            inputs: Names and shapes of its inputs: the frame, then the state.
+
+        Raises:
+            ValueError: The metadata is not that of an exported step.
+        """
+        missing = {"stream", "transforms", "recurrent", "made"} - set(about)
+        if missing or inputs[0][0] != "frame":
+            raise ValueError(
+                f"{self.path} is not a model that `lcr export` of this version wrote: "
+                f"it lacks {', '.join(sorted(missing)) or 'the frame'}"
+            )
+        values: dict[str, Any] = {key: json.loads(text) for key, text in about.items()}
+        self.options = StreamOptions(**values["stream"])
+        self.made: dict[str, str] = values["made"]
+        self.preprocess = PlainPreprocessor(values["transforms"])
+        self.picture_shape = tuple(inputs[0][1][1:])
+        self.state_names = [name for name, _ in inputs[1:]]
+        self._zeros = [np.zeros(shape, np.float32) for _, shape in inputs[1:]]
+        self._fades = [name in values["recurrent"] for name in self.state_names]
+        self.begin(1, 1)
+
+    @abstractmethod
+    def infer(self, frame: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Run the step.
+
+        Args:
+            frame: ``[1, H, W, C]`` uint8.
+            state: Not changed.
+
+        Returns:
+            Logits ``[1, num_classes]`` and the next state, in arrays of their own.
+        """
+
+    def prepare(self, frame: np.ndarray, channel_order: str) -> np.ndarray:
+        """Run the model's transforms in OpenCV, as MMAction2's test does."""
+        picture = self.preprocess(frame, channel_order)
+        if picture.shape != self.picture_shape:
+            raise ValueError(
+                f"a frame of {frame.shape[1]}x{frame.shape[0]} becomes a picture of "
+                f"shape {picture.shape}, but the model was exported for "
+                f"{self.picture_shape}: give frames of the ratio it was exported for, "
+                "or export a model whose pipeline ends its geometry in one size"
+            )
+        return picture
+
+    def begin(self, num_streams: int, replicas: int) -> None:
+        """Forget all states."""
+        self._states = [[self._zeros] * replicas for _ in range(num_streams)]
+
+    def restart(self, streams: np.ndarray) -> None:
+        """Start all states of some streams anew."""
+        for stream in streams:
+            self._states[stream] = [self._zeros] * len(self._states[stream])
+
+    def step(
+        self,
+        pictures: Sequence[np.ndarray],
+        streams: np.ndarray,
+        anew: np.ndarray,
+        fade: float,
+    ) -> np.ndarray:
+        """Read a frame of M streams, one state after the other."""
+        logits = []
+        for picture, stream, restarts in zip(pictures, streams, anew, strict=True):
+            frame, states = np.ascontiguousarray(picture)[None], self._states[stream]
+            for replica, restart in enumerate(restarts):
+                state = self._zeros if restart else states[replica]
+                if fade != 1 and not restart:
+                    state = self._faded(state, fade)
+                answer, states[replica] = self.infer(frame, state)
+                logits.append(answer[0])
+        return np.reshape(logits, (*anew.shape, -1))
+
+    def fork(self) -> ExportedEngine:
+        """An engine of the same weights, without streams."""
+        other = copy.copy(self)
+        other.begin(1, 1)
+        return other
+
+    def _faded(self, state: State, fade: float) -> State:
+        factor = np.float32(fade)
+        return [
+            x * factor if fades else x
+            for x, fades in zip(state, self._fades, strict=True)
+        ]

@@ -1,0 +1,43 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .exported import ExportedEngine, State
+
+
+class ONNXRuntimeEngine(ExportedEngine):
+    """Runs an exported step in ONNX Runtime; see :class:`ExportedEngine`."""
+
+    name = "onnxruntime"
+
+    def __init__(
+        self, path: Path, precision: str = "fp32", threads: int | None = None
+    ) -> None:
+        super().__init__(path, precision, threads)
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        # Fast decays underflow, and numbers below the smallest normal are slow.
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors share no class but this
+            raise ValueError(f"{path} cannot be read as a model: {error}") from error
+        self.describe(
+            self._session.get_modelmeta().custom_metadata_map,
+            [(x.name, x.shape) for x in self._session.get_inputs()],
+        )
+
+    def infer(self, frame: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Run the step."""
+        feed = {"frame": frame, **dict(zip(self.state_names, state, strict=True))}
+        logits, *after = self._session.run(None, feed)
+        return logits, after

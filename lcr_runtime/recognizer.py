@@ -1,0 +1,266 @@
+"""Recognition while the video runs: one frame in, scores out."""
+
+from __future__ import annotations
+
+import copy
+import time as clock
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .engines import Engine, open_engine
+from .events import EventDetector, GestureEvent
+from .loop import Source, open_sources, read_together
+from .options import StreamOptions
+from .policies import Policy
+from .readout import Readout
+from .result import StreamResult
+
+Recognizer = TypeVar("Recognizer", bound="StreamRecognizer")
+
+
+class StreamRecognizer:
+    """Recognise gestures in streams of frames, at a constant cost a frame.
+
+    Args:
+        engine: Computes the model's step.
+        options: How its logits become scores and events.
+        num_streams: Streams in the batch.
+        channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of arrays given.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: StreamOptions,
+        num_streams: int = 1,
+        channel_order: str = "bgr",
+    ) -> None:
+        self.engine = engine
+        self.options = options
+        self.num_streams = num_streams
+        self.channel_order = channel_order
+        self.reset()
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes."""
+        return list(self.options.labels)
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second that cameras and videos are thinned out to."""
+        return self.options.fps
+
+    @property
+    def policy(self) -> Policy:
+        """What becomes of the state."""
+        return self.readout.policy
+
+    @property
+    def detectors(self) -> list[EventDetector]:
+        """Of every stream."""
+        return self.readout.detectors
+
+    def fork(
+        self: Recognizer,
+        channel_order: str | None = None,
+        options: StreamOptions | None = None,
+        num_streams: int | None = None,
+    ) -> Recognizer:
+        """Make a recognizer of the same model and settings with streams of its own.
+
+        Weights take memory once, however many there are; nothing that one has seen
+        reaches another.
+
+        Args:
+            channel_order: Of the arrays it will be given; as here if None.
+            options: How it makes scores and events of logits; as here if None.
+            num_streams: Streams in its batch; as here if None.
+        """
+        other = copy.copy(self)
+        other.engine = self.engine.fork()
+        other.channel_order = channel_order or self.channel_order
+        other.options = options or self.options
+        other.num_streams = num_streams or self.num_streams
+        other.reset()
+        return other
+
+    def reset(self, streams: Sequence[int] | None = None) -> None:
+        """Forget the past of some streams, or of all.
+
+        Args:
+            streams: Indices; None means all, whose frames may then have another
+                size.
+        """
+        if streams is None:
+            self.readout = Readout(self.options, self.num_streams)
+            self.engine.begin(self.num_streams, self.policy.replicas)
+            return
+        index = np.asarray(streams, np.int64)
+        self.readout.reset(index)
+        self.engine.restart(index)
+
+    def update(self, frame: np.ndarray, time: float | None = None) -> StreamResult:
+        """Read the next frame of the only stream.
+
+        Args:
+            frame: ``H x W x 3`` uint8 in :attr:`channel_order`.
+            time: Its time in seconds; None counts frames at :attr:`fps` (at one a
+                second without).
+
+        Raises:
+            ValueError: There are several streams, or the frame does not fit.
+            TypeError: The frame is not uint8.
+        """
+        if self.num_streams != 1:
+            raise ValueError(
+                f"update() reads one stream, but there are {self.num_streams}: use "
+                "update_batch()"
+            )
+        (result,) = self.update_batch([frame], None if time is None else [time])
+        assert result is not None  # there was a frame
+        return result
+
+    def update_batch(
+        self,
+        frames: Sequence[np.ndarray | None],
+        times: Sequence[float | None] | None = None,
+        channel_orders: Sequence[str] | None = None,
+    ) -> list[StreamResult | None]:
+        """Read the next frame of every stream that has one.
+
+        Args:
+            frames: One a stream; None where there is no new frame.
+            times: One a stream, as for :meth:`update`.
+            channel_orders: One a stream; :attr:`channel_order` if None.
+
+        Returns:
+            One a stream; None where there was no frame.
+
+        Raises:
+            ValueError: As many frames as streams are needed, of sizes that the
+                pipeline makes equal.
+            TypeError: A frame is not uint8.
+        """
+        began = clock.perf_counter()
+        if len(frames) != self.num_streams:
+            raise ValueError(
+                f"expected {self.num_streams} frames (None where a stream has none), "
+                f"got {len(frames)}"
+            )
+        given = {i: frame for i, frame in enumerate(frames) if frame is not None}
+        results: list[StreamResult | None] = [None] * self.num_streams
+        if not given:
+            return results
+        active = np.array(list(given), np.int64)
+        orders = channel_orders or [self.channel_order] * self.num_streams
+        pictures = [self.engine.prepare(x, orders[i]) for i, x in given.items()]
+        anew = self.readout.restarts(active)
+        logits = self.engine.step(pictures, active, anew, self.policy.fade)
+        now = None if times is None else [times[i] for i in active]
+        readings = self.readout.read(logits, active, now)
+        latency = clock.perf_counter() - began
+        for reading, picture in zip(readings, pictures, strict=True):
+            results[reading.stream] = StreamResult(
+                **vars(reading),
+                image=given[reading.stream],
+                picture=picture,
+                latency=latency,
+            )
+        return results
+
+    def run(self, source: Source) -> Iterator[StreamResult]:
+        """Read a source to its end.
+
+        Starts anew, and closes the source when it ends or the generator is closed.
+        :meth:`finish` then ends a gesture that still goes on.
+
+        Args:
+            source: See :func:`.sources.open_source`.
+        """
+        for results in self.run_many([source]):
+            yield from (result for result in results if result is not None)
+
+    def run_many(
+        self, sources: Sequence[Source]
+    ) -> Iterator[list[StreamResult | None]]:
+        """Read as many sources as there are streams, as one batch.
+
+        Files advance together; of live sources each batch holds those that have a
+        new frame. Starts anew; closes the sources.
+
+        Args:
+            sources: See :func:`.sources.open_source`.
+
+        Raises:
+            ValueError: There are not as many sources as streams.
+        """
+        if len(sources) != self.num_streams:
+            raise ValueError(
+                f"{len(sources)} sources for {self.num_streams} streams: set "
+                "num_streams"
+            )
+        self.reset()
+        with ExitStack() as stack:
+            opened = open_sources(sources, self.fps, self.channel_order)
+            for source in opened:
+                stack.callback(source.close)
+            orders = [source.channel_order for source in opened]
+            for frames in read_together(opened):
+                images = [None if frame is None else frame.image for frame in frames]
+                times = [None if frame is None else frame.time for frame in frames]
+                results = self.update_batch(images, times, orders)
+                yield [
+                    None if result is None else replace(result, dropped=source.dropped)
+                    for result, source in zip(results, opened, strict=True)
+                ]
+
+    def finish(self) -> list[list[GestureEvent]]:
+        """End the gestures that go on, as at the end of a video.
+
+        Returns:
+            Their events, one list a stream.
+        """
+        return self.readout.finish()
+
+
+def load_recognizer(
+    path: str | PathLike,
+    engine: str = "auto",
+    precision: str = "fp32",
+    threads: int | None = None,
+    *,
+    num_streams: int = 1,
+    channel_order: str = "bgr",
+    **options: Any,
+) -> StreamRecognizer:
+    """Load an exported model that is ready for frames.
+
+    Args:
+        path: An ONNX file that ``lcr export`` wrote.
+        engine: See :func:`.engines.open_engine`, as for the next two.
+        precision: Of the engine.
+        threads: Of the engine.
+        num_streams: Streams in the batch.
+        channel_order: ``'bgr'`` (OpenCV's) or ``'rgb'``, of arrays given.
+        **options: Fields of :class:`.StreamOptions` to set otherwise than the file
+            says, such as ``fps`` or ``policy``; None leaves them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModuleNotFoundError: The engine is not installed.
+        ValueError: The file, the precision or an option does not fit.
+        TypeError: There is no such option.
+    """
+    loaded = open_engine(path, engine, precision, threads)
+    changed = {key: value for key, value in options.items() if value is not None}
+    labels, own = changed.get("labels"), loaded.options.labels
+    if isinstance(labels, Sequence) and len(labels) != len(own):
+        raise ValueError(f"{len(labels)} labels for the {len(own)} classes of {path}")
+    settings = replace(loaded.options, **changed) if changed else loaded.options
+    return StreamRecognizer(loaded, settings, num_streams, channel_order)
