@@ -1,6 +1,7 @@
 # LCR on your own videos: a folder per class, listed by
-# `python tools/data/custom/build_lists.py`. Edit the next line, then train.
-data_root = "data/custom"
+# `python tools/data/custom/build_lists.py`. Another place than data/custom: set the
+# environment variable CUSTOM_ROOT.
+data_root = "{{$CUSTOM_ROOT:data/custom}}"
 
 _base_ = [
     "_base_/models/lcr_tiny.py",

@@ -83,3 +83,14 @@ def test_the_custom_config_counts_the_classes_of_its_label_map(tmp_path, monkeyp
     assert config.model.cls_head.num_classes == 2
     assert config.val_dataloader.dataset.metainfo.classes == ("wave", "point")
     assert config.train_dataloader.dataset.pipeline[0].type == "VideoInit"
+
+
+def test_the_custom_config_finds_another_folder_by_its_variable(tmp_path, monkeypatch):
+    (tmp_path / "label_map.txt").write_text("a\nb\nc\n")
+    monkeypatch.setenv("CUSTOM_ROOT", str(tmp_path))
+    config = Config.fromfile(CONFIGS / "lcr_custom.py")
+    assert config.model.cls_head.num_classes == 3
+    for name in ("train", "val", "test"):
+        dataset = config[f"{name}_dataloader"].dataset
+        assert dataset.data_prefix.video == str(tmp_path)
+        assert dataset.ann_file.startswith(str(tmp_path))

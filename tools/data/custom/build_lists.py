@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import shlex
 import sys
 import unicodedata
 from pathlib import Path
@@ -210,9 +211,10 @@ def main() -> None:
     print_table(train, val)
     print(
         f"Wrote train_list.txt, val_list.txt and label_map.txt to {args.root}.\n"
-        "Look for damaged videos with tools/data/custom/scan_videos.py; then set "
-        f"data_root = {str(args.root)!r} in configs/lcr_custom.py, which counts the "
-        f"{len(clips)} classes in label_map.txt."
+        "Look for damaged videos with tools/data/custom/scan_videos.py; then train "
+        f"on the {len(clips)} classes:\n"
+        f"CUSTOM_ROOT={shlex.quote(str(args.root))} "
+        "python tools/train.py configs/lcr_custom.py"
     )
 
 
