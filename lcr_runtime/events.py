@@ -51,6 +51,10 @@ class EventDetector:
     frames in a row; it ends when its score falls under ``off`` or another gesture
     starts.
 
+    A hand that is held still after a gesture looks like a gesture of its own, such as
+    a stop sign. With ``rest`` above 0 a gesture starts only when no gesture was to
+    be seen for so many frames since the last one, and none ends another.
+
     Args:
         labels: Names of the classes.
         background: Names of classes that are no gesture.
@@ -58,6 +62,8 @@ class EventDetector:
         off: Score that ends it, below ``on``.
         min_frames: Frames in a row at ``on`` or above.
         cooldown: Seconds after its end in which the same gesture does not start.
+        rest: Frames between two events in which every gesture's score is under
+            ``off``.
         stream: Written into the events.
 
     Raises:
@@ -72,22 +78,24 @@ class EventDetector:
         off: float = 0.3,
         min_frames: int = 2,
         cooldown: float = 0.5,
+        rest: int = 0,
         stream: int = 0,
     ) -> None:
         if not 0 < off <= on <= 1:
             raise ValueError(
                 f"an event needs 0 < off <= on <= 1, got on={on}, off={off}"
             )
-        if min_frames < 1 or cooldown < 0:
+        if min_frames < 1 or cooldown < 0 or rest < 0:
             raise ValueError(
-                "an event needs min_frames >= 1 and cooldown >= 0, got "
-                f"min_frames={min_frames}, cooldown={cooldown}"
+                "an event needs min_frames >= 1, cooldown >= 0 and rest >= 0, got "
+                f"min_frames={min_frames}, cooldown={cooldown}, rest={rest}"
             )
         self.labels = list(labels)
         self.is_gesture = np.array([label not in background for label in labels])
         self.on, self.off = on, off
         self.min_frames = min_frames
         self.cooldown = cooldown
+        self.rest = rest
         self.stream = stream
         self.reset()
 
@@ -97,6 +105,8 @@ class EventDetector:
         self._onset = np.full(len(self.labels), np.nan)
         self._ended = np.full(len(self.labels), -np.inf)
         self._leader, self._led = -1, 0
+        # Frames without a gesture in a row, and whether enough since the last event.
+        self._quiet, self._rested = 0, True
         self._time = 0.0
 
     def update(self, scores: np.ndarray, time: float) -> list[GestureEvent]:
@@ -113,6 +123,8 @@ class EventDetector:
         above = scores >= self.off
         self._onset = np.where(above & ~np.isnan(self._onset), self._onset, time)
         self._onset[~above] = np.nan
+        self._quiet = 0 if (above & self.is_gesture).any() else self._quiet + 1
+        self._rested |= self._quiet >= self.rest
         candidate = self._candidate(scores, time)
         events = []
         if self.current is not None:
@@ -137,6 +149,7 @@ class EventDetector:
                 stream=self.stream,
             )
             events.append(self.current)
+            self._rested = False
         return events
 
     def finish(self) -> list[GestureEvent]:
@@ -156,8 +169,9 @@ class EventDetector:
             return None
         self._led = self._led + 1 if leader == self._leader else 1
         self._leader = leader
-        rested = time - self._ended[leader] >= self.cooldown
-        return leader if self._led >= self.min_frames and rested else None
+        cooled = time - self._ended[leader] >= self.cooldown
+        ready = self._led >= self.min_frames and cooled and self._rested
+        return leader if ready else None
 
 
 def detect(

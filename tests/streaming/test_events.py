@@ -22,6 +22,11 @@ def detect(track, **options):
     return found, detector
 
 
+def started(track, **options):
+    """Labels of the gestures that started."""
+    return [event.label for event in detect(track, **options)[0] if not event.end]
+
+
 def test_one_gesture_has_start_peak_end_and_confidence():
     left = [0.0, 0.4, 0.7, 0.9, 0.8, 0.4, 0.1, 0.0]
     events, detector = detect([(x, 0.0) for x in left], min_frames=2)
@@ -79,6 +84,22 @@ def test_cooldown_keeps_a_gesture_from_starting_twice():
     assert detect(track, cooldown=1.0)[0][-1].label == "Right"
 
 
+def test_rest_takes_a_held_hand_for_no_other_gesture():
+    swipe = [(0.9, 0.0)] * 3
+    held = [(0.2, 0.7)] * 3
+    quiet = [(0.0, 0.0)] * 2
+    again = [(0.0, 0.9)] * 2
+    track = swipe + held + quiet + again
+    labels = ["Left", "Right", "Right"]
+    assert started(track, rest=0, cooldown=0.0) == labels
+    assert started(track, rest=2, cooldown=0.0) == ["Left", "Right"]
+    assert started(track, rest=3, cooldown=0.0) == ["Left"]
+    # Two gestures with a moment of rest between them are both found.
+    assert started(swipe + quiet + swipe, rest=2, cooldown=0.0) == ["Left"] * 2
+    # The first gesture of a stream waits for nothing.
+    assert started(swipe, rest=5) == ["Left"]
+
+
 def test_finish_ends_the_open_gesture_once():
     _, detector = detect([(0.9, 0.0)] * 4)
     (event,) = detector.finish()
@@ -95,7 +116,13 @@ def test_reset_forgets_the_open_gesture():
 
 @pytest.mark.parametrize(
     "options",
-    [dict(on=0.2, off=0.3), dict(on=1.2), dict(off=0.0), dict(min_frames=0)],
+    [
+        dict(on=0.2, off=0.3),
+        dict(on=1.2),
+        dict(off=0.0),
+        dict(min_frames=0),
+        dict(rest=-1),
+    ],
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match="an event needs"):
