@@ -97,6 +97,9 @@ class CheckedRawframeDataset(CheckedReading, RawframeDataset):
 
     def fault_in_files(self, results: dict, thorough: bool) -> str | None:
         """Return the first sampled frame file that is damaged and why."""
+        sizes = {image.shape[:2] for image in results.get("imgs", ())}
+        if len(sizes) > 1:
+            return f"its frames differ in size (height, width): {sorted(sizes)}"
         for index in np.unique(results["frame_inds"]):
             name = self.filename_tmpl.format(index + results.get("offset", 0))
             path = osp.join(results["frame_dir"], name)

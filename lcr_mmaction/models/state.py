@@ -109,7 +109,7 @@ def load_state(
         check_sums(str(path))
         tensors = torch.load(path, map_location=device, weights_only=True)
         return state_from_tensors(tensors, like)
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # torch raises whatever the damage leads to
         reason = str(error).strip().splitlines() or [type(error).__name__]

@@ -58,10 +58,15 @@ class PyAVReader(VideoReader):
         import av
 
         try:
-            with av.open(self.path, timeout=self.timeout) as container:
+            # Titles and the like need not be UTF-8.
+            with av.open(
+                self.path, timeout=self.timeout, metadata_errors="replace"
+            ) as container:
                 if not container.streams.video:
                     raise self._error("there is no video in it")
                 stream = container.streams.video[0]
+                if stream.codec_context is None:
+                    raise self._error("FFmpeg does not know the codec that it names")
                 # Clips are decoded by many processes, streams beside a model.
                 stream.thread_count = 1
                 yield container, stream
