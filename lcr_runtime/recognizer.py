@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from os import PathLike
@@ -174,7 +174,7 @@ class StreamRecognizer:
             )
         return results
 
-    def run(self, source: Source) -> Iterator[StreamResult]:
+    def run(self, source: Source) -> Generator[StreamResult, None, None]:
         """Read a source to its end.
 
         Starts anew, and closes the source when it ends or the generator is closed.

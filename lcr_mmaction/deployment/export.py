@@ -74,6 +74,7 @@ def export_step(
             dynamo=True,
             verbose=False,
         )
+        assert program is not None
         optimizer.optimize(
             program.model, input_size_limit=_FOLD, output_size_limit=_FOLD
         )
@@ -141,7 +142,8 @@ def export_checked(
     settings = Config.fromfile(config)
     options = StreamOptions.from_config(settings, labels=labels)
     model = TorchEngine(settings, checkpoint)
-    steps, size = model.preprocess.steps, model.prepare(frames[0], "bgr").shape
+    height, width = frames[0].shape[:2]
+    steps, size = model.preprocess.steps, model.preprocess.find_size(height, width)
     source = {"config": Path(config).name, "checkpoint": Path(checkpoint).name}
     draft = path.with_name(f"{path.stem}.unchecked.onnx")
     try:

@@ -6,9 +6,12 @@ normalises it itself.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
+from ..models.backbone import LCRBackbone
 from ..models.state import state_from_tensors, state_tensors
 from .parts import with_parts
 
@@ -29,14 +32,16 @@ class StepGraph(nn.Module):
 
     def __init__(self, model: nn.Module, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        preprocessor = model.data_preprocessor
+        preprocessor, backbone = model.data_preprocessor, model.backbone
+        assert isinstance(preprocessor, nn.Module)
+        assert isinstance(backbone, LCRBackbone)
         if preprocessor.to_rgb:
             raise ValueError(
                 "export expects RGB frames: set to_rgb=False in data_preprocessor"
             )
-        size = model.backbone.img_size if size is None else size
-        self.backbone = with_parts(model.backbone, size)
-        self.head = model.cls_head
+        size = backbone.img_size if size is None else size
+        self.backbone = with_parts(backbone, size)
+        self.head = cast(nn.Module, model.cls_head)
         zero, one = torch.zeros(1), torch.ones(1)
         mean = getattr(preprocessor, "mean", zero).detach().flatten()
         std = getattr(preprocessor, "std", one).detach().flatten()

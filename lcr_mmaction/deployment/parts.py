@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..models.backbone import LCRBackbone
 from ..models.gate import CrossRWKVGate
 from ..models.mixers import BiWKVMixer
-from ..models.patch_embed import CausalConvStem
+from ..models.patch_embed import CausalConvStem, PatchEmbed
 from ..models.rope import Rotation
 from ..models.state import Tree
 
@@ -45,6 +45,14 @@ class WKV(nn.Module):
         tokens: L.
     """
 
+    ahead: Tensor
+    behind: Tensor
+    own: Tensor
+    to_border: Tensor
+    step: Tensor
+    before: Tensor
+    after: Tensor
+
     def __init__(self, log_decay: Tensor, bonus: Tensor, tokens: int) -> None:
         super().__init__()
         # What is faster still leaves nothing of the token after next.
@@ -58,8 +66,8 @@ class WKV(nn.Module):
         exponent = (place - self.size / 2)[:, None] * log_decay.double()[:, None]
         # [H, 1, S, K]: the same for every chunk.
         self.register_buffer("ahead", exponent.exp().float()[:, None])
-        self.register_buffer("behind", (-exponent - log_decay[:, None]).exp()[:, None])
-        self.behind = self.behind.float()
+        behind = (-exponent - log_decay[:, None]).exp().float()
+        self.register_buffer("behind", behind[:, None])
         # At t = s the two factors leave 1 / w.
         own = (bonus.double() * log_decay.double().exp()).float()
         self.register_buffer("own", own[:, None, None])
@@ -109,6 +117,8 @@ class GatePart(nn.Module):
         tokens: L.
     """
 
+    swap: Tensor
+
     def __init__(self, gate: CrossRWKVGate, tokens: int) -> None:
         super().__init__()
         self.num_heads = gate.num_heads
@@ -116,6 +126,7 @@ class GatePart(nn.Module):
         self.key, self.value = _halves(gate.key_value)
         self.norm, self.output = gate.norm, gate.output
         mixer = gate.mixer
+        assert isinstance(mixer, BiWKVMixer)
         self.wkv = WKV(-mixer.decay_speed.exp(), mixer.bonus, tokens)
         half = mixer.bonus.shape[1] // 2
         # Swaps the halves of a head: less memory to move than slices.
@@ -142,7 +153,7 @@ class GatePart(nn.Module):
         return heads.transpose(1, 2)
 
 
-class StemPart(nn.Module):
+class StemPart(PatchEmbed):
     """:class:`.patch_embed.CausalConvStem` with its batch norms in its convolutions.
 
     Args:
@@ -150,9 +161,12 @@ class StemPart(nn.Module):
     """
 
     def __init__(self, stem: CausalConvStem) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
+        self.init_state = stem.init_state  # type: ignore[method-assign]
         self.convs = nn.ModuleList()
         for conv, norm in zip(stem.convs, stem.norms, strict=True):
+            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+            assert norm.running_mean is not None and norm.running_var is not None
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             now, change = (conv.weight * scale[:, None, None, None]).chunk(2, dim=1)
             bias = norm.bias - norm.running_mean * scale
@@ -190,9 +204,7 @@ def with_parts(backbone: LCRBackbone, size: tuple[int, int]) -> LCRBackbone:
         if isinstance(gate, CrossRWKVGate) and type(gate.mixer) is BiWKVMixer:
             block.gate = GatePart(gate, tokens)
     if isinstance(backbone.frame_embed, CausalConvStem):
-        kept = backbone.frame_embed.init_state
         backbone.frame_embed = StemPart(backbone.frame_embed)
-        backbone.frame_embed.init_state = kept
     return backbone
 
 

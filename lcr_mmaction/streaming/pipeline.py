@@ -55,7 +55,8 @@ class FramePreprocessor:
 
     def find_size(self, height: int = 480, width: int = 640) -> tuple[int, int, int]:
         """What a frame of that size becomes: ``(height, width, channels)``."""
-        return self(np.zeros((height, width, 3), np.uint8)).shape
+        height, width, channels = self(np.zeros((height, width, 3), np.uint8)).shape
+        return height, width, channels
 
     def _transform(self, frame: np.ndarray) -> Sequence[np.ndarray]:
         shape = frame.shape[:2]

@@ -31,6 +31,8 @@ class ExportedEngine(Engine):
     Attributes:
         options: How logits become scores and events.
         made: What the file was made from and with.
+        state_shapes: Shapes of the state's tensors by name.
+        recurrent: Names of those that a policy lets fade.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -74,9 +76,11 @@ class ExportedEngine(Engine):
         self.made: dict[str, str] = values["made"]
         self.preprocess = PlainPreprocessor(values["transforms"])
         self.picture_shape = tuple(inputs[0][1][1:])
-        self.state_names = [name for name, _ in inputs[1:]]
+        self.state_shapes = {name: list(shape) for name, shape in inputs[1:]}
+        self.state_names = list(self.state_shapes)
+        self.recurrent: list[str] = values["recurrent"]
         self._zeros = [np.zeros(shape, np.float32) for _, shape in inputs[1:]]
-        self._fades = [name in values["recurrent"] for name in self.state_names]
+        self._fades = [name in self.recurrent for name in self.state_names]
         self.begin(1, 1)
 
     @abstractmethod
