@@ -1,6 +1,6 @@
 """Time and memory of ``bi_wkv`` beside a token loop, attention and other kernels.
 
-    python benchmarks/bi_wkv.py                                         # CPU
+    python benchmarks/bi_wkv.py --threads 2                             # CPU
     python benchmarks/bi_wkv.py --device cuda --vision-rwkv wkv6.so     # GPU
 
 One command measures all that is there and prints Markdown; who is missing is named,
@@ -9,23 +9,25 @@ Vision-RWKV where its compiled ``wkv6`` extension is named (importing its model 
 it into torch's cache of extensions).
 
 All contestants take turns within one run, and the tables give ratios, so that other
-work on the machine touches all of them alike. On the CPU the time of one thread is its
-own CPU time, on a GPU it is between events. Memory is what a call adds to its inputs,
-in a process of its own on the CPU. The ceiling is what the counted work would take at
-the matrix rate, or the inputs and results at the bandwidth, whichever is longer; both
-are measured in the same run, by a bare product and a bare copy.
+work on the machine touches all of them alike. Times are wall-clock on a CPU, between
+events on a GPU: the median and, in brackets, the fastest and the slowest. Memory is
+what a call adds to its inputs, on the CPU in a process of its own, of one thread. The
+ceiling is what the counted work would take at the matrix rate, or the inputs and
+results at the bandwidth, whichever is longer; both are measured in the same run, by a
+bare product and a bare copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import functools
 import math
 import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -36,6 +38,7 @@ from wkv_contestants import Contestant, contestants
 from lcr_mmaction.ops import bi_wkv_multiply_adds
 
 LENGTHS = {49: 16, 197: 16, 785: 4, 3137: 1, 12545: 1}  # tokens: batch
+SCALED = ((16, 197), (1, 197), (1, 785), (1, 3137))  # batch, tokens
 HEADER = "| T | B | | forward ms | ratio | forward + backward ms | ratio | MiB |"
 CALLS_ON_GPU = 10  # queued together: the GPU must not wait for Python
 
@@ -60,10 +63,9 @@ def seconds(function: Callable[[], None], device: str) -> float:
         stop.record()
         torch.cuda.synchronize()
         return start.elapsed_time(stop) / 1e3 / CALLS_ON_GPU
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    begun = clock()
+    begun = time.perf_counter()
     function()
-    return clock() - begun
+    return time.perf_counter() - begun
 
 
 def in_turns(
@@ -82,6 +84,12 @@ def in_turns(
     return {key: Times(tuple(own), warm=True) for key, own in times.items()}
 
 
+def spread(times: Sequence[float]) -> str:
+    """Median, fastest and slowest, in ms."""
+    each = (statistics.median(times), min(times), max(times))
+    return "{:.3g} ({:.3g}-{:.3g})".format(*(1e3 * x for x in each))
+
+
 def peak_bytes(entry: Contestant, inputs: list[Tensor]) -> int:
     """What forward and backward add to the memory in use, at their peak."""
     if inputs[0].is_cuda:
@@ -93,6 +101,7 @@ def peak_bytes(entry: Contestant, inputs: list[Tensor]) -> int:
     ctypes.CDLL(None).malloc_trim(0)
     reading, writing = os.pipe()
     if not (child := os.fork()):
+        torch.set_num_threads(1)  # the others were not forked
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         call(entry, inputs, True)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -149,7 +158,7 @@ def compare(
         cells = []
         for backward in (False, True):
             own, ours = times[name, backward], times["bi_wkv", backward]
-            cells += [f"{own.median * 1e3:.3g}", f"{own.over(ours):.2f}"]
+            cells += [spread(own.each), f"{own.over(ours):.2f}"]
         cells.append(f"{memory[name] / 2**20:.0f}")
         print(f"| {tokens} | {batch} | {name} | {' | '.join(cells)} |", flush=True)
     cells = []
@@ -171,28 +180,32 @@ def growth(entry: Contestant, device: str, repeats: int) -> float:
     return math.log(longer) / math.log(12545 / 197)
 
 
-def thread_scaling(entries: dict[str, Contestant], repeats: int) -> None:
-    """Print the wall time of forward and backward by number of threads."""
-    counts = [2**i for i in range((os.cpu_count() or 1).bit_length())]
-    counts = [count for count in counts if count <= (os.cpu_count() or 1)]
+def thread_scaling(entries: dict[str, Contestant], most: int, repeats: int) -> None:
+    """Print wall times by number of threads, up to ``most``."""
+    counts = [2**i for i in range(most.bit_length()) if 2**i <= most]
     print(
-        "\n| threads | T | B | | forward + backward ms, wall |\n|---|---|---|---|---|"
+        "\n| B | T | | | threads | ms | times one thread's speed |\n|---|---|---|",
+        end="",
     )
-    for tokens in (197, 3137):
+    print("---|---|---|---|")
+    for batch, tokens in SCALED:
         for name in ("bi_wkv", "softmax attention"):
-            inputs = entries[name].inputs(LENGTHS[tokens], tokens, "cpu")
-            times: dict[int, list[float]] = {count: [] for count in counts}
-            for _ in range(repeats):
-                for count in counts:
-                    torch.set_num_threads(count)
-                    call(entries[name], inputs, True)
-                    begun = time.perf_counter()
-                    call(entries[name], inputs, True)
-                    times[count].append(time.perf_counter() - begun)
-            for count in counts:
-                cells = [count, tokens, LENGTHS[tokens], name]
-                cells += [f"{statistics.median(times[count]) * 1e3:.3g}"]
-                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+            inputs = entries[name].inputs(batch, tokens, "cpu")
+            for backward in (False, True):
+                function = functools.partial(call, entries[name], inputs, backward)
+                times: dict[int, list[float]] = {count: [] for count in counts}
+                for _ in range(repeats):
+                    for count in counts:
+                        torch.set_num_threads(count)
+                        function()
+                        own = seconds(function, "cpu")
+                        times[count].append(own)
+                one = statistics.median(times[1])
+                for count, each in times.items():
+                    what = "forward + backward" if backward else "forward"
+                    faster = f"{one / statistics.median(each):.2f}"
+                    cells = [batch, tokens, name, what, count, spread(each), faster]
+                    print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 def main() -> None:
@@ -200,16 +213,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--scaling", action="store_true", help="by threads, no more")
     parser.add_argument("--vision-rwkv", type=Path, help="its compiled wkv6 extension")
     arguments = parser.parse_args()
     device, repeats = arguments.device, arguments.repeats
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     try:
         entries, missing = contestants(device, arguments.vision_rwkv)
     except RuntimeError as error:
         parser.error(str(error))
+    if arguments.scaling:
+        thread_scaling(entries, arguments.threads, repeats)
+        return
     rates = device_rates(device, repeats)
-    name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
+    name = (
+        torch.cuda.get_device_name()
+        if device == "cuda"
+        else f"{arguments.threads} threads"
+    )
     print(f"{name}: {rates[0] / 1e9:.0f} GFLOP/s in a matrix product,")
     print(f"{rates[1] / 1e9:.1f} GB/s in a copy. Torch {torch.__version__}.\n")
     print(f"{HEADER}\n{'|---' * 8}|")
@@ -219,8 +241,6 @@ def main() -> None:
     print("\n".join(ceilings))
     print(f"\nTime grows as T^{growth(entries['bi_wkv'], device, repeats):.2f}", end="")
     print(" from 197 to 12545 tokens (batch 1, forward and backward).")
-    if device == "cpu":
-        thread_scaling(entries, repeats)
     for name, reason in missing.items():
         print(f"\nNot measured: {name.rstrip('.')}: {reason}.")
 
