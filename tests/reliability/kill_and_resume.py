@@ -30,6 +30,8 @@ from resumable_project import (
     make_project,
 )
 
+# Of a whole run.
+ITERATIONS = 20
 IN_THE_MIDDLE = """
 default_hooks = dict(
     logger=dict(interval=1),
@@ -56,12 +58,12 @@ def finish(process: subprocess.Popen, log: Path) -> None:
         sys.exit(f"The run failed:\n{log.read_text()[-4000:]}")
 
 
-def wait_for_training(process: subprocess.Popen, log: Path, start_size: int) -> None:
-    """Wait until the run has begun to train."""
-    while b"Checkpoints will be saved" not in log.read_bytes()[start_size:]:
-        if process.poll() is not None:
-            sys.exit(f"The run failed:\n{log.read_text()[-4000:]}")
-        time.sleep(0.02)
+def wait_for(process: subprocess.Popen, log: Path, iterations: int) -> None:
+    """Wait until a run has logged so many iterations, or is over."""
+    while process.poll() is None:
+        if log.read_bytes().count(b"Epoch(train)") >= iterations:
+            return
+        time.sleep(0.005)
 
 
 def main() -> None:
@@ -78,20 +80,22 @@ def main() -> None:
             root = Path(folder) / kind
             config = make_project(root / "project", changes)
             work_dir = root / "whole"
-            process = start(config, work_dir)
             log = work_dir.with_suffix(".log")
-            wait_for_training(process, log, 0)
+            process = start(config, work_dir)
+            wait_for(process, log, 1)
             begin = time.monotonic()
             finish(process, log)
-            whole[kind] = final_state(work_dir), config, time.monotonic() - begin
+            seconds = (time.monotonic() - begin) / ITERATIONS
+            whole[kind] = final_state(work_dir), config, seconds
         for number in range(args.kills):
             kind = ("epochs", "middle")[number % 2]
             expected, config, seconds = whole[kind]
             work_dir = Path(folder) / kind / f"killed{number}"
             log = work_dir.with_suffix(".log")
             process = start(config, work_dir)
-            wait_for_training(process, log, 0)
-            time.sleep(rng.uniform(0, seconds))
+            # By the log and not by the clock, as a busy machine is slow.
+            wait_for(process, log, rng.randrange(ITERATIONS))
+            time.sleep(rng.uniform(0, 2 * seconds))
             process.send_signal(signal.SIGKILL)
             code = process.wait()
             for path in work_dir.glob("*.pth"):
