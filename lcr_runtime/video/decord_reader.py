@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import VideoError
+from .index import CONTAINERS, HIDDEN_PACKETS
 from .indexed import IndexedReader
 from .limit import within
 from .reader import TIMEOUT
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import decord
 
 BATCH = 16  # frames decoded in one call
-# In others, MPEG-TS for one, decord gives another frame than the one asked for.
-CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
 
 
 class DecordReader(IndexedReader):
@@ -39,7 +38,12 @@ class DecordReader(IndexedReader):
         # decord turns pictures upright by itself, but does not know mirrors.
         if not self.orientation.is_turn:
             raise self._error("decord cannot mirror its pictures")
-        if self.container.format not in CONTAINERS or self.index.keys is None:
+        container = self.container
+        if (
+            not container.has_order
+            or container.format not in CONTAINERS
+            or container.codec in HIDDEN_PACKETS
+        ):
             raise self._error("decord mistakes the order of its frames")
 
     @cached_property

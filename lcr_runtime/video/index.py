@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 # Codecs with packets that show nothing: their frames are counted by decoding.
 HIDDEN_PACKETS = {"vp8"}
+# Containers in which every packet is a frame with a stamp; in others, MPEG-TS for one,
+# stamps may jump and frames be cut at the start.
+CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
 
 
-class CutShortError(ValueError):
-    """The file holds fewer frames than it says."""
+class MisleadingFileError(ValueError):
+    """The file is not what it says: frames are missing, or times go back."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class FrameIndex:
     container, not a nominal frame rate.
 
     Attributes:
-        stamps: When each is shown, in units of ``time_base``, int64 ``[N]``, rising.
+        stamps: When each is shown, in units of ``time_base``, int64 ``[N]``, never
+            falling.
         time_base: Seconds of a unit.
         keys: Numbers of frames, rising, at which decoding can start; None where a
             frame can only be found by counting from the start.
@@ -71,11 +75,10 @@ class FrameIndex:
         return number if found else None
 
 
-def has_stamps(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether the stamps of decoded frames are those of the container.
+def has_order(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether the container tells the order in which frames are shown.
 
-    AVI stores the order of decoding only: where that is not the order of showing, a
-    decoder's stamps are guesses.
+    AVI stores the order of decoding only, which is another with B-frames.
     """
     return container.format.name != "avi" or not stream.codec_context.has_b_frames
 
@@ -86,29 +89,31 @@ def index_of_packets(
     """Find all frames without decoding any.
 
     Returns:
-        None where packets do not tell how many frames they make.
+        None where packets do not tell for sure which frames they make.
 
     Raises:
-        CutShortError: There are fewer packets than the container promises.
+        MisleadingFileError: There are fewer packets than the container promises.
     """
     packets = [packet for packet in container.demux(stream) if packet.size]
     shown = [packet for packet in packets if not packet.is_discard]
     _check_promise(container, stream, packets)
-    stamps = [packet.pts for packet in shown]
+    stamps = [packet.pts for packet in shown if packet.pts is not None]
+    reordered = stream.codec_context.has_b_frames
     if (
         not shown
+        or container.format.name not in CONTAINERS
         or stream.codec_context.codec.canonical_name in HIDDEN_PACKETS
         or not packets[0].is_keyframe
-        or None in stamps
-        or len(set(stamps)) < len(stamps)
+        or len(set(stamps)) < len(shown)
+        or (not reordered and stamps != sorted(stamps))
         or stream.time_base is None
     ):
         return None
-    ordered = np.array(sorted(stamps), np.int64)  # type: ignore[type-var]
+    ordered = np.array(sorted(stamps), np.int64)
     keys = None
-    if has_stamps(container, stream):
-        starts = [packet.pts for packet in shown if packet.is_keyframe]
-        keys = np.searchsorted(ordered, np.array(sorted(starts), np.int64))  # type: ignore[type-var]
+    if container.format.name != "avi":  # whose own index may lead elsewhere
+        starts = sorted(x.pts for x in shown if x.is_keyframe and x.pts is not None)
+        keys = np.searchsorted(ordered, np.array(starts, np.int64))
     return FrameIndex(ordered, stream.time_base, keys)
 
 
@@ -116,15 +121,20 @@ def index_of_frames(stamps: Sequence[int | None], stream: VideoStream) -> FrameI
     """Index frames that were decoded, from the first to the last.
 
     Args:
-        stamps: Their stamps. Where they do not rise, the stream's rate counts.
+        stamps: Their stamps. Where some have none, the stream's rate counts.
         stream: Where they come from.
+
+    Raises:
+        MisleadingFileError: A frame is shown before the one that comes before it.
     """
     known = [stamp for stamp in stamps if stamp is not None]
-    rising = all(a < b for a, b in zip(known, known[1:], strict=False))
-    if stream.time_base is not None and len(known) == len(stamps) and rising:
-        return FrameIndex(np.array(known, np.int64), stream.time_base)
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    return FrameIndex(np.arange(len(stamps)), 1 / Fraction(rate))
+    if stream.time_base is None or len(known) < len(stamps):
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        return FrameIndex(np.arange(len(stamps)), 1 / Fraction(rate))
+    for number, (one, after) in enumerate(zip(known, known[1:], strict=False), 1):
+        if after < one:
+            raise MisleadingFileError(f"its times go back at frame {number}")
+    return FrameIndex(np.array(known, np.int64), stream.time_base)
 
 
 def _check_promise(
@@ -135,6 +145,6 @@ def _check_promise(
         # A frame that repeats the one before is a number without a packet.
         found = max((x.pts + 1 for x in packets if x.pts is not None), default=0)
     if found < stream.frames:
-        raise CutShortError(
+        raise MisleadingFileError(
             f"it is cut short: {found} of {stream.frames} frames are there"
         )

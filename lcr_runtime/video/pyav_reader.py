@@ -13,12 +13,13 @@ import numpy as np
 
 from .errors import VideoError, unreadable
 from .index import (
-    CutShortError,
     FrameIndex,
-    has_stamps,
+    MisleadingFileError,
+    has_order,
     index_of_frames,
     index_of_packets,
 )
+from .matroska import lost_bytes
 from .orientation import Orientation
 from .reader import TIMEOUT, VideoReader
 
@@ -47,6 +48,7 @@ class PyAVReader(VideoReader):
         self._reformatter = VideoReformatter()
         with self.opened() as (container, stream):
             self.format = container.format.name
+            self.has_order = has_order(container, stream)
             self.codec = stream.codec_context.codec.canonical_name
             self._header_rate = stream.average_rate or stream.guessed_rate
             self._stored_size = stream.codec_context.height, stream.codec_context.width
@@ -72,7 +74,7 @@ class PyAVReader(VideoReader):
                 yield container, stream
         except av.FFmpegError as error:
             raise self._error(error.strerror or error) from error
-        except CutShortError as error:
+        except MisleadingFileError as error:
             raise self._error(error) from error
 
     @property
@@ -104,6 +106,8 @@ class PyAVReader(VideoReader):
     @cached_property
     def index(self) -> FrameIndex:
         """See :class:`VideoReader`."""
+        if self.format == "matroska,webm" and (lost := lost_bytes(self.path)):
+            raise self._error(f"it is cut short: {lost} bytes are missing")
         with self.opened() as (container, stream):
             index = index_of_packets(container, stream)
         if index is None:
@@ -115,24 +119,32 @@ class PyAVReader(VideoReader):
         return index
 
     def _walk(self) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+        index = self.index if Path(self.path).is_file() else None
+        first, last, count = 0, -np.inf, 0
         with self.opened() as (container, stream):
-            stamped = has_stamps(container, stream)
-            first, last, count = 0, -np.inf, 0
             for frame in self._decoded(container, stream):
-                now = None
-                if stamped and frame.pts is not None and frame.time_base is not None:
+                if index is not None:
+                    self._check_place(frame, count, index)
+                    now = float(index.times[count])
+                else:  # would be fetched twice to be indexed
+                    if frame.pts is None or stream.time_base is None:
+                        raise self._error("its frames have no times")
                     first = frame.pts if count == 0 else first
-                    now = float((frame.pts - first) * frame.time_base)
-                if now is None or now <= last:  # time never stands still
-                    stamped = False
-                    now = float(self.times[min(count, len(self) - 1)])
+                    now = float((frame.pts - first) * stream.time_base)
+                if now < last:
+                    raise self._error(f"its times go back at frame {count}")
                 yield now, partial(self._upright, frame)
                 last, count = now, count + 1
-            promised = stream.frames
         if not count:
             raise self._error("no frame of it decodes")
-        if count != promised and Path(self.path).is_file() and count < len(self):
+        if index is not None and count < len(self):
             raise self._missing(count, count)
+
+    def _check_place(self, frame: VideoFrame, count: int, index: FrameIndex) -> None:
+        """Refuse a frame that is not the one that the index has in its place."""
+        stamped = index.keys is not None
+        if count >= len(self) or (stamped and frame.pts != index.stamps[count]):
+            raise self._error(f"it is damaged: frame {count} is missing")
 
     def _pictures(self, numbers: list[int]) -> Iterator[np.ndarray]:
         done = 0

@@ -61,10 +61,10 @@ def test_sound_alone(tmp_path):
 
 
 @pytest.mark.parametrize("decoder", ["pyav", "opencv"])
-@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mov"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mov", "a.mkv"])
 def test_cut_short(tmp_path, name, decoder):
-    options = {"movflags": "faststart"}
-    kind = Kind(name, "mpeg4", count=30, container=options if name != "a.avi" else {})
+    options = {} if name in ("a.avi", "a.mkv") else {"movflags": "faststart"}
+    kind = Kind(name, "mpeg4", count=30, container=options)
     path = Path(write(kind, tmp_path))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
@@ -72,6 +72,26 @@ def test_cut_short(tmp_path, name, decoder):
         read_whole(path, decoder)
     with pytest.raises(VideoError), open_video(path, decoder) as reader:
         reader.read([len(reader) - 1])
+
+
+def test_times_that_go_back(tmp_path):
+    """One damaged stamp: nothing is put in another order."""
+    path = Path(
+        write(Kind("a.webm", "libvpx-vp9", options={"cpu-used": "8"}), tmp_path)
+    )
+    content = path.read_bytes()
+    # A simple block: its track, its time of 300 ms, not a key frame.
+    assert content.count(b"\x81\x01\x2c\x00") == 1
+    path.write_bytes(content.replace(b"\x81\x01\x2c\x00", b"\x81\x21\x2c\x00"))
+    with pytest.raises(VideoError, match="a.webm.*its times go back at frame 4"):
+        read_whole(path)
+
+
+def test_a_codec_that_nobody_knows(tmp_path):
+    path = Path(write(Kind("a.mp4"), tmp_path))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"what"))
+    with pytest.raises(VideoError, match="a.mp4 cannot be read by pyav"):
+        read_whole(path)
 
 
 def test_damage_is_found_or_does_no_harm(tmp_path):
