@@ -144,8 +144,7 @@ class GatePart(nn.Module):
             receptance = receptance * cos + (receptance @ self.swap) * sin
             key = key * cos + (key @ self.swap) * sin
         mixed = self.wkv(receptance, key, self._heads(self.value(source)))
-        mixed = self.norm(mixed.transpose(1, 2)).view(query.shape)
-        return self.output(mixed * F.silu(self.gate(query)))
+        return self.output(self.norm(mixed.transpose(1, 2), self.gate(query)))
 
     def _heads(self, tokens: Tensor) -> Tensor:
         """``[N, T, L, C]`` as ``[N * T, H, L, K]``."""

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> None:
         from lcr_mmaction.deployment.export import export_checked
     except ImportError as error:
         raise ImportError(
-            f"export needs {error.name}: pip install 'lcr-mmaction[export]'"
+            "export needs PyTorch and MMAction2: pip install 'lcr-mmaction[export]' "
+            f"({error})"
         ) from error
     frames = _frames(args.video, args.frames)
     report = export_checked(

@@ -55,8 +55,8 @@ def load_model(args: argparse.Namespace, **options: Any) -> StreamRecognizer:
         from lcr_mmaction.streaming import StreamingRecognizer
     except ImportError as error:
         raise ImportError(
-            f"{path} is a config, which needs {error.name}: pip install lcr-mmaction, "
-            "or give a file that `lcr export` wrote"
+            f"{path} is a config, which needs PyTorch and MMAction2: pip install "
+            f"lcr-mmaction, or give a file that `lcr export` wrote ({error})"
         ) from error
     return StreamingRecognizer(
         path,

@@ -110,6 +110,8 @@ class ExportedEngine(Engine):
     def begin(self, num_streams: int, replicas: int) -> None:
         """Forget all states."""
         self._states = [[self._zeros] * replicas for _ in range(num_streams)]
+        # Memory of states that were read: new memory for every frame costs page faults.
+        self.spare: list[State] = []
 
     def restart(self, streams: np.ndarray) -> None:
         """Start all states of some streams anew."""
@@ -132,6 +134,8 @@ class ExportedEngine(Engine):
                 if fade != 1 and not restart:
                     state = self._faded(state, fade)
                 answer, states[replica] = self.infer(frame, state)
+                if state is not self._zeros:
+                    self.spare.append(state)
                 logits.append(answer[0])
         return np.reshape(logits, (*anew.shape, -1))
 

@@ -40,4 +40,5 @@ class ONNXRuntimeEngine(ExportedEngine):
         """Run the step."""
         feed = {"frame": frame, **dict(zip(self.state_names, state, strict=True))}
         logits, *after = self._session.run(None, feed)
+        self.spare.clear()  # it brings memory of its own
         return logits, after
