@@ -67,9 +67,7 @@ def score(
         "gestures": total.hits + total.misses,
         "hours": total.seconds / 3600,
         "tolerance_s": tolerance,
-        "f1": total.f1,
-        "precision": total.precision,
-        "recall": total.recall,
+        **_shares(total),
         "levenshtein_accuracy": _levenshtein_accuracy(videos),
         "frame_map": _frame_map(frames),
         "false_events_per_hour": 3600 * total.false_events / total.seconds,
@@ -130,7 +128,9 @@ def _rate(videos: Sequence[dict]) -> float | None:
     return 3600 * events / seconds if seconds else None
 
 
-def _shares(counts: EventScores) -> dict[str, float]:
+def _shares(counts: EventScores) -> dict[str, float | None]:
+    if not counts.hits + counts.misses:  # no gesture to find
+        return dict.fromkeys(("precision", "recall", "f1"))
     return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
 
 

@@ -67,6 +67,8 @@ def test_false_events_are_counted_by_the_hour():
     figures = score(TIMELINES, PREDICTIONS)
     assert figures["background"] == {"hours": 0.5, "false_events_per_hour": 2.0}
     assert figures["false_events_per_hour"] == pytest.approx(3 / (1860 / 3600))
+    quiet = score(TIMELINES[2:], {"quiet": PREDICTIONS["quiet"]})
+    assert quiet["f1"] is None and quiet["false_events_per_hour"] == 2.0
     loud = score(TIMELINES[:2], {x: PREDICTIONS[x] for x in "ab"})
     assert loud["background"] == {"hours": 0, "false_events_per_hour": None}
 

@@ -150,10 +150,11 @@ def _draw_curves(row: Mapping[str, Any], path: Path) -> None:
     tolerances = [point["tolerance_s"] for point in row["tolerances"]]
     for key in ("precision", "recall", "f1"):
         values = [point[key] for point in row["tolerances"]]
-        late.plot(tolerances, values, marker="o", label=key)
+        if None not in values:
+            late.plot(tolerances, values, marker="o", label=key)
+            late.legend()
     late.set(xlabel="seconds allowed after the end", ylim=(0, 1.02))
     late.set(title="events by tolerance")
-    late.legend()
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
