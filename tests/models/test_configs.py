@@ -94,3 +94,24 @@ def test_the_custom_config_finds_another_folder_by_its_variable(tmp_path, monkey
         dataset = config[f"{name}_dataloader"].dataset
         assert dataset.data_prefix.video == str(tmp_path)
         assert dataset.ann_file.startswith(str(tmp_path))
+
+
+def test_a_new_data_set_is_a_short_file(tmp_path):
+    """The example of docs/data.md, as it stands there."""
+    page = (CONFIGS.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    (text,) = [block for block in blocks if "clip_pipelines" in block]
+    assert len(text.splitlines()) < 30
+    base = (CONFIGS / "lcr_jester_tiny.py").as_posix()
+    path = tmp_path / "mine.py"
+    path.write_text(text.replace("lcr_jester_tiny.py", base))
+    config = Config.fromfile(path)
+    steps = config.train_dataloader.dataset.pipeline
+    assert steps[0] == dict(type="UniformSample", clip_len=16)
+    assert steps[2].scale == (112, 112)
+    assert config.model.cls_head.num_classes == 2
+    again = tmp_path / "dumped.py"
+    config.dump(again)
+    assert Config.fromfile(again).train_pipeline == config.train_pipeline
+    config.merge_from_dict({"train_pipeline.0.clip_len": 8})
+    assert config.train_pipeline[0].clip_len == 8
