@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 
+from ..loading import EDGES, find_classes, find_edges, refuse_other_data
 from ..models.meaning import OtherMeaningError
 
 
@@ -29,7 +30,8 @@ class CheckpointGuardHook(Hook):
       fits and goes on, so that a test scores a half-random model. Here testing
       and resuming need a complete fit. Starting a training run from a
       checkpoint (``load_from`` without ``resume``) may replace the head.
-    - A checkpoint of the same shapes and another meaning: :mod:`..models.meaning`.
+    - A checkpoint of the same shapes and another meaning: :mod:`..models.meaning`,
+      or for other edges or classes: :mod:`..loading`.
     - ``--resume`` where nothing was saved: MMEngine starts over.
 
     Args:
@@ -62,6 +64,10 @@ class CheckpointGuardHook(Hook):
                 "checkpoint: --resume PATH."
             )
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep how the edges of the training clips were found."""
+        checkpoint["meta"][EDGES] = find_edges(runner.cfg, "train_dataloader")
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Try the checkpoint on a copy of the model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -74,6 +80,10 @@ class CheckpointGuardHook(Hook):
         tried = OrderedDict(given)
         # What the weights mean, which the model compares.
         tried._metadata = getattr(weights, "_metadata", OrderedDict())  # type: ignore
+        # Only training goes on from other classes.
+        loaders = ("train_dataloader",) if fine_tuning else ("test_dataloader",)
+        classes = None if fine_tuning else find_classes(runner.cfg, *loaders)
+        refuse_other_data(checkpoint, find_edges(runner.cfg, *loaders), classes)
         try:
             load_state_dict(copy.deepcopy(model), tried, strict=True)
         except OtherMeaningError:

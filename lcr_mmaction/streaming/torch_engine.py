@@ -9,13 +9,13 @@ from os import PathLike
 
 import numpy as np
 import torch
-from mmaction.apis import init_recognizer
 from mmengine import Config
 from torch import Tensor, nn
 
 from lcr_runtime.engines import PRECISIONS, Engine
 from lcr_runtime.preprocess import find_test_pipeline
 
+from ..loading import load_recognizer
 from ..models.state import (
     LCRState,
     decay_streams,
@@ -70,7 +70,7 @@ class TorchEngine(Engine):
         else:
             checkpoint = str(checkpoint)
         self.precision = precision
-        self.model = init_recognizer(config, checkpoint, device)
+        self.model = load_recognizer(config, checkpoint, device)
         if not hasattr(self.model.backbone, "step"):
             raise TypeError(
                 f"{type(self.model.backbone).__name__} has no step(): streaming needs "

@@ -20,6 +20,7 @@ from model_cases import small_backbone
 from stream_cases import CONFIG
 
 from lcr_mmaction.deployment import shipped_model
+from lcr_mmaction.loading import IN_GRAPH, find_edges
 from lcr_mmaction.models import meaning
 from lcr_mmaction.models.meaning import OtherMeaningError
 from lcr_mmaction.streaming import StreamingRecognizer
@@ -162,6 +163,46 @@ def test_a_run_refuses_before_it_starts(checkpoint, tmp_path):
     )
     with pytest.raises(OtherMeaningError, match=meaning.INSIST_VARIABLE):
         runner.load_or_resume()
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        (dict(edges="sobel"), "edges: .*sobel.*in this model"),
+        (dict(dataset_meta=dict(classes=["b", "a"])), r"classes: \['b', 'a'\]"),
+    ],
+)
+@pytest.mark.parametrize("load", ["stream", "run"])
+def test_other_edges_and_classes_are_refused(checkpoint, tmp_path, meta, message, load):
+    config = config_of()
+    classes = ["a", "b", "c", "d"]
+    config.test_dataloader.dataset.metainfo = dict(classes=classes)
+    saved = torch.load(checkpoint, weights_only=True)
+
+    def offer() -> None:
+        if load == "stream":
+            by_stream(config, checkpoint)
+        else:
+            options = dict(load_from=checkpoint, cfg=config)
+            runner_of(tmp_path, config, **options).load_or_resume()
+
+    for own in (dict(edges="canny_otsu", dataset_meta=dict(classes=classes)), {}):
+        torch.save(dict(state_dict=saved["state_dict"], meta=own), checkpoint)
+        offer()
+    torch.save(dict(state_dict=saved["state_dict"], meta=meta), checkpoint)
+    with pytest.raises(OtherMeaningError, match=message):
+        offer()
+
+
+def test_a_config_says_how_its_edges_are_found():
+    config = config_of()
+    assert find_edges(config, "train_dataloader", "test_dataloader") == "canny_otsu"
+    steps = config.test_dataloader.dataset.pipeline
+    steps[5].update(method="canny", low=50, high=100)
+    assert find_edges(config, "test_dataloader") == "canny high=100 low=50"
+    del steps[5]
+    assert find_edges(config, "test_dataloader") == IN_GRAPH
+    assert find_edges(Config()) is None
 
 
 def test_revised_names_keep_the_meaning(checkpoint, tmp_path):

@@ -13,6 +13,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 from lcr_mmaction.command_line import input_file, output_file
+from lcr_mmaction.loading import EDGES
 
 MAX_BYTES = 3 * 1024 * 1024
 
@@ -38,6 +39,7 @@ def main() -> None:
         # In place: what the weights mean is kept beside them, in their metadata.
         weights[name] = value.half() if value.is_floating_point() else value
     meta = {"dataset_meta": dict(checkpoint["meta"].get("dataset_meta") or {})}
+    meta[EDGES] = checkpoint["meta"].get(EDGES)
     torch.save({"state_dict": weights, "meta": meta}, args.out)
     size = args.out.stat().st_size
     if size > MAX_BYTES:
