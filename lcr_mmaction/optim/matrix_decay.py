@@ -43,7 +43,7 @@ class MatrixDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if self.base_wd is None:
             return
         custom = self.paramwise_cfg.get("custom_keys", {})
-        listed = getattr(module, "no_weight_decay", frozenset())
+        listed: frozenset[str] = getattr(module, "no_weight_decay", frozenset())
         spared = {
             id(parameter)
             for name, parameter in module.named_parameters(recurse=False)

@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -70,7 +71,8 @@ class TorchEngine(Engine):
         else:
             checkpoint = str(checkpoint)
         self.precision = precision
-        self.model = load_recognizer(config, checkpoint, device)
+        # What MMAction2 built of the config: no type says what it is.
+        self.model = cast(Any, load_recognizer(config, checkpoint, device))
         if not hasattr(self.model.backbone, "step"):
             raise TypeError(
                 f"{type(self.model.backbone).__name__} has no step(): streaming needs "

@@ -41,8 +41,6 @@ class LearnedPositions(nn.Module):
 
     no_weight_decay: ClassVar[frozenset[str]] = frozenset({"table"})
 
-    no_weight_decay: ClassVar[frozenset[str]] = frozenset({"table"})
-
     def __init__(self, dim: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size

@@ -148,8 +148,6 @@ class DynamicDecayMix(SpatialMix):
 
     no_weight_decay: ClassVar[frozenset[str]] = frozenset({"bonus"})
 
-    no_weight_decay: ClassVar[frozenset[str]] = frozenset({"bonus"})
-
     def __init__(self, dim: int, num_heads: int, layer: Layer, rank: int = 64) -> None:
         super().__init__()
         self.num_heads = num_heads
