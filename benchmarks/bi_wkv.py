@@ -31,9 +31,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from measuring import Times
+from shared.measuring import Times
+from shared.wkv_contestants import Contestant, contestants
 from torch import Tensor
-from wkv_contestants import Contestant, contestants
 
 from lcr_mmaction.ops import bi_wkv_multiply_adds
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import markdown, random_clips
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from shared.measuring import markdown, random_clips
 
 from lcr_mmaction.streaming import StreamingRecognizer
 

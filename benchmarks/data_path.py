@@ -22,12 +22,12 @@ from pathlib import Path
 
 import cv2
 import torch
-from measuring import begin, make_parser, markdown, wait
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from shared.measuring import begin, make_parser, markdown, wait
 
 import lcr_mmaction  # noqa: F401  (registers the transforms)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import cv2
 from edge_extract import milliseconds
-from measuring import markdown
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
+from shared.measuring import markdown
 
 import lcr_mmaction  # noqa: F401  (registers the transforms)
 from lcr_runtime.video import DECODERS

@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import matplotlib
 import torch
-from contestants import NAMES, TrainingStep, build, flops, forward, make_inputs
-from measuring import (
+from shared.contestants import NAMES, TrainingStep, build, flops, forward, make_inputs
+from shared.measuring import (
     DTYPES,
     PeakMemory,
     Times,

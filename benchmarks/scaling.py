@@ -19,8 +19,10 @@ from typing import NamedTuple
 
 import matplotlib
 import torch
-from contestants import TrainingStep, build_lcr, forward, make_inputs
-from measuring import (
+from mmaction.registry import MODELS
+from mmengine.registry import init_default_scope
+from shared.contestants import TrainingStep, build_lcr, forward, make_inputs
+from shared.measuring import (
     PeakMemory,
     begin,
     exponent,
@@ -30,8 +32,6 @@ from measuring import (
     take_turns,
     write_csv,
 )
-from mmaction.registry import MODELS
-from mmengine.registry import init_default_scope
 from torch import nn
 
 import lcr_mmaction  # noqa: F401  (before MMAction2)

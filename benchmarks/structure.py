@@ -21,8 +21,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 import torch
-from bare_products import KINDS, record, replay
-from measuring import (
+from shared.measuring import (
     DTYPES,
     PeakMemory,
     available_mib,
@@ -34,7 +33,7 @@ from measuring import (
     random_clips,
     take_turns,
 )
-from operator_groups import where_time_goes
+from shared.operators import KINDS, record, replay, where_time_goes
 from torch import Tensor
 
 from lcr_mmaction.models import LCRBackbone

@@ -12,11 +12,11 @@ import functools
 from pathlib import Path
 
 import torch
-from measuring import markdown, take_turns
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from shared.measuring import markdown, take_turns
 from torch import Tensor
 
 from lcr_mmaction.transforms import TubeMask

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from bare_products import record, replay
 from edge_extract import write_pattern
-from measuring import exponent, markdown, take_turns
+from shared.measuring import exponent, markdown, take_turns
+from shared.operators import record, replay
 from torch import nn
 
 ROOT = Path(__file__).parents[2]

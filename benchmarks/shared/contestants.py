@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from measuring import precision, random_clips
 from mmaction.registry import MODELS
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
@@ -22,7 +21,9 @@ from torch import Tensor, nn
 
 from lcr_mmaction.models import LCRBackbone
 
-LCR_CONFIG = Path(__file__).resolve().parents[1] / "configs/_base_/models/lcr_tiny.py"
+from .measuring import precision, random_clips
+
+LCR_CONFIG = Path(__file__).resolve().parents[2] / "configs/_base_/models/lcr_tiny.py"
 NUM_CLASSES = 27
 Changes = Callable[[int, int], dict]  # of frames and pixels
 

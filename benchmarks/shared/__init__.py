@@ -1,0 +1,1 @@
+"""What the benchmarks share: contestants, turns, peak memory, tables."""
