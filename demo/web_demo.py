@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import gradio as gr
@@ -115,7 +116,8 @@ def build(shared: StreamingRecognizer, visitors: int) -> gr.Blocks:
         try:
             yield from Visitor(shared, "bgr").watch(path)
         except (OSError, ValueError) as error:
-            raise gr.Error(str(error)) from error
+            # Without the place on the server.
+            raise gr.Error(str(error).replace(path, Path(path).name)) from error
 
     with gr.Blocks(title="LCR", analytics_enabled=False) as page:
         # Called anew for every visitor.

@@ -20,6 +20,7 @@ from mmengine.runner import CheckpointLoader
 from torch import _weights_only_unpickler
 
 from .allow_list import allowed_globals
+from .plain_config import is_plain
 
 UNSAFE_VARIABLE = "LCR_UNSAFE_CHECKPOINTS"
 _FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
@@ -208,8 +209,6 @@ def _checked(filename: str, checkpoint: Any) -> Any:
     Raises:
         CheckpointError: It is none.
     """
-    from .embedded_configs import is_plain
-
     weights = checkpoint
     if isinstance(checkpoint, Mapping):
         weights = checkpoint.get("state_dict", checkpoint)

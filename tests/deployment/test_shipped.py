@@ -58,7 +58,8 @@ def test_the_evaluation_finds_most_gestures(streams):
     figures, folder = streams / "figures.json", streams / "validation"
     render_streams(folder, 2, StreamSettings(seed=5, gestures=4))
     options = ("--streams", folder, "--json", figures)
-    run("tools/streaming/evaluate.py", "shipped", "shipped", *options, cwd=streams)
+    script = ROOT / "tools/streaming/evaluate.py"
+    run(script, "shipped", "shipped", *options, cwd=streams)
     (row,) = json.loads(figures.read_text())
     assert row["f1"] > 0.6 and row["levenshtein_accuracy"] > 0.5
 

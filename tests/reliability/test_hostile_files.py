@@ -23,7 +23,8 @@ from lcr_mmaction.models.state import load_state, save_state
 from lcr_mmaction.streaming import StreamingRecognizer
 from lcr_mmaction.upstream.checkpoints import CheckpointError
 from lcr_mmaction.upstream.doors import run_stock_script
-from lcr_mmaction.upstream.embedded_configs import is_plain
+from lcr_mmaction.upstream.plain_config import is_plain
+from lcr_runtime.commands.main import main as lcr
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -101,7 +102,8 @@ def tool(name: str, *arguments: object) -> None:
 
 def export(config: Config, path: Path, folder: Path) -> None:
     config.dump(folder / "config.py")
-    tool("deployment/export_onnx.py", folder / "config.py", path, folder / "onnx")
+    out = folder / "model.onnx"
+    lcr(["export", str(folder / "config.py"), str(path), str(out)])
 
 
 DOORS: dict[str, Callable[[Config, Path, Path], Any]] = {
