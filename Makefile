@@ -20,7 +20,7 @@ $(READY): setup.py $(LOCK)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint $(LOCK) setuptools wheel
 	$(PIP) install --constraint $(LOCK) $(TORCH_ARGS) torch
-	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,live,export,web,dev]'
+	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,live,export,dev]'
 	touch $@
 
 demo: env
@@ -35,7 +35,8 @@ stream: env
 
 # A process per processor; the tests of a file share what they have built.
 test: env
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 \
+		--dist loadfile --max-worker-restart 0
 
 lint: env
 	$(BIN)/ruff check .

@@ -122,7 +122,7 @@ setup(
         # The command `lcr`: engines for exported models, the decoder and encoder.
         "live": ["av", "onnxruntime", "openvino"],
         "export": ["onnx", "onnxscript", "onnxruntime"],
-        # demo/web_demo.py.
+        # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
         "web": ["gradio>=6"],
         "dev": ["mypy", "ninja", "openmim", "pytest", "pytest-xdist", "ruff"],
     },
