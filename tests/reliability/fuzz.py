@@ -3,7 +3,7 @@
 Usage::
 
     python tests/reliability/fuzz.py --cases 10000 --seed 0
-    python tests/reliability/fuzz.py --only checkpoint --cases 1000 --keep /tmp/found
+    python tests/reliability/fuzz.py --only checkpoint --cases 1000 --keep found
 
 Each case is one sound file, changed by one to three random mutations. A reader must
 either give a result that the file's content stands for, or raise an error of its own
