@@ -22,8 +22,6 @@ class ONNXRuntimeEngine(ExportedEngine):
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
-        # Fast decays underflow, and numbers below the smallest normal are slow.
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .exported import ExportedEngine, State
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core, one for all engines of the process, and never given up.
+
+    Its processor plugin puts an alternate signal stack under the thread that makes it
+    and unmaps that stack at its own end, whoever has it by then: with a core for each
+    engine, the next signal after two of them had gone (of an ended child process, say)
+    killed the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 class OpenVINOEngine(ExportedEngine):
@@ -23,7 +38,7 @@ class OpenVINOEngine(ExportedEngine):
     ) -> None:
         import openvino
 
-        core = openvino.Core()
+        core = _core()
         if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             self.precisions = ("fp32", "bf16")
         super().__init__(path, precision, threads)
