@@ -20,7 +20,7 @@ $(READY): setup.py $(LOCK)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint $(LOCK) setuptools wheel
 	$(PIP) install --constraint $(LOCK) $(TORCH_ARGS) torch
-	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,live,export,dev]'
+	$(PIP) install --constraint $(LOCK) --no-build-isolation --editable '.[tools,live,export,web,dev]'
 	touch $@
 
 demo: env
