@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import cv2
 import numpy as np
+
+
+class EdgeMethod(Protocol):
+    """What an edge method promises: a function of one grey frame.
+
+    - Of an ``H x W`` uint8 frame it makes an ``H x W`` uint8 map, 0 where there is no
+      edge; a frame of one grey has none.
+    - Pure: the frame is left as it is, and the same frame gives the same map.
+    - Further parameters are its options, with defaults; a bad value is refused with
+      ``ValueError`` at the first frame.
+    """
+
+    def __call__(self, grey: np.ndarray, /) -> np.ndarray:
+        """Find the edges of a grey frame."""
 
 
 def canny_otsu(grey: np.ndarray, low_ratio: float = 0.5) -> np.ndarray:
@@ -60,10 +74,14 @@ def none(grey: np.ndarray) -> np.ndarray:
     return np.zeros_like(grey)
 
 
-EDGE_METHODS: dict[str, Callable[..., np.ndarray]] = {
-    method.__name__: method for method in (canny_otsu, canny, sobel, laplacian, none)
+EDGE_METHODS: dict[str, EdgeMethod] = {
+    "canny_otsu": canny_otsu,
+    "canny": canny,
+    "sobel": sobel,
+    "laplacian": laplacian,
+    "none": none,
 }
-"""Extractors by name; each maps an ``H x W`` uint8 grey frame to one of edges."""
+"""Edge methods by name; a new one is registered here."""
 
 
 def edge_map(
@@ -88,9 +106,7 @@ def edge_map(
     return extractor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
 
 
-def edge_extractor(
-    method: str = "canny_otsu", **options: float
-) -> Callable[[np.ndarray], np.ndarray]:
+def edge_extractor(method: str = "canny_otsu", **options: float) -> EdgeMethod:
     """Return a method with its options, as a function of a grey frame.
 
     Raises:
