@@ -122,9 +122,17 @@ setup(
         # The command `lcr`: engines for exported models, the decoder and encoder.
         "live": ["av", "onnxruntime", "openvino"],
         "export": ["onnx", "onnxscript", "onnxruntime"],
-        # demo/web_demo.py. Not in the one-command set-up: it brings a web server.
+        # demo/web_demo.py. It brings a web server.
         "web": ["gradio>=6"],
-        "dev": ["mypy", "ninja", "openmim", "pytest", "pytest-xdist", "ruff"],
+        "dev": [
+            "fvcore",
+            "mypy",
+            "ninja",
+            "openmim",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
     entry_points={"console_scripts": ["lcr = lcr_runtime.commands.main:main"]},
     classifiers=[
