@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from scipy.io import savemat
 
-FOLDER = Path(__file__).parents[2] / "tools" / "data" / "msr_action3d"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tools" / "data" / "msr_action3d"
 
 
 def run_tool(*args: object) -> subprocess.CompletedProcess:
@@ -150,6 +152,13 @@ def test_no_split_tests_people_it_trains_on(protocols):
     # Choices are made on these: none of them may know a test person.
     assert all(set(train + test) == {1, 3, 5, 7, 9} for train, test in folds)
     assert sum(name.startswith("without") for name in splits) == 10
+
+
+def test_the_config_names_the_actions_of_the_converter(protocols):
+    config = Config.fromfile(ROOT / "configs" / "lcr_msr.py")
+    for loader in (config.train_dataloader, config.test_dataloader):
+        assert loader.dataset.metainfo.classes == protocols.ACTIONS
+    assert config.model.cls_head.num_classes == len(protocols.ACTIONS)
 
 
 def truncated(path: Path) -> None:
