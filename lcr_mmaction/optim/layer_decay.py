@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 from mmaction.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
 from torch import nn
 
 from .matrix_decay import MatrixDecayOptimWrapperConstructor
@@ -31,33 +28,40 @@ class LayerDecayOptimWrapperConstructor(MatrixDecayOptimWrapperConstructor):
             no ``backbone.blocks``.
     """
 
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimizer and scale the rates of its parameters."""
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = "", **kwargs
+    ) -> None:
+        """Add the parameters of a module and of all below it, with their rates.
+
+        Args:
+            params: Groups of the optimizer, one a parameter; extended in place.
+            module: The module.
+            prefix: Its name; none for the recognizer itself.
+            **kwargs: Of the base class.
+        """
+        super().add_params(params, module, prefix, **kwargs)
+        if prefix:
+            return
         rate = self.paramwise_cfg.get("layer_decay_rate")
         if rate is None or not 0 < rate <= 1:
             raise ValueError(
                 f"layer_decay_rate={rate} in paramwise_cfg: give a rate in (0, 1], "
                 "e.g. 0.75"
             )
-        wrapper = super().__call__(model)
-        recognizer = cast(nn.Module, model.module if is_model_wrapper(model) else model)
-        names = {parameter: name for name, parameter in recognizer.named_parameters()}
+        names = {id(parameter): name for name, parameter in module.named_parameters()}
         blocks = [
             re.match(r"backbone\.blocks\.(\d+)\.", name) for name in names.values()
         ]
         if not any(blocks):
             raise ValueError(
                 f"{type(self).__name__} needs a model with backbone.blocks, got "
-                f"{type(recognizer).__name__}"
+                f"{type(module).__name__}"
             )
         depth = 1 + max(int(found[1]) for found in blocks if found)
-        for group in wrapper.optimizer.param_groups:
-            # One parameter a group, as MMEngine makes them of a paramwise_cfg.
+        for group in params:
             (parameter,) = group["params"]
-            name = names[parameter]
-            group["lr"] *= rate ** (depth + 1 - layer_of(name, depth))
-            group["name"] = name
-        return wrapper
+            layer = layer_of(names[id(parameter)], depth)
+            group["lr"] = group.get("lr", self.base_lr) * rate ** (depth + 1 - layer)
 
 
 def layer_of(name: str, depth: int) -> int:

@@ -210,8 +210,13 @@ def layer_decay(model: nn.Module, **paramwise):
 def test_lower_layers_learn_slower_and_new_parts_at_the_full_rate(arch):
     model = recognizer(arch)
     wrapper = layer_decay(model, layer_decay_rate=0.5)
-    groups = {group["name"]: group for group in wrapper.optimizer.param_groups}
-    assert groups.keys() == dict(model.named_parameters()).keys()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = {
+        names[id(parameter)]: group
+        for group in wrapper.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert groups.keys() == set(names.values())
     rates = {name: group["lr"] for name, group in groups.items()}
     assert rates["cls_head.fc_cls.weight"] == rates["backbone.output_norm.weight"] == 1
     assert rates["backbone.edge_embed.project.weight"] == 1

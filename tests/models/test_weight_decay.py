@@ -22,7 +22,7 @@ def decays(model: nn.Module, **options) -> dict[str, float]:
     config = Config.fromfile(SCHEDULE / "adamw_cosine.py").optim_wrapper
     config.update(options)
     groups = build_optim_wrapper(model, config).optimizer.param_groups
-    by_parameter = {id(g["params"][0]): g["weight_decay"] for g in groups}
+    by_parameter = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
     return {name: by_parameter[id(p)] for name, p in model.named_parameters()}
 
 
@@ -68,3 +68,23 @@ def test_keys_of_a_config_come_before_the_rule():
     found = decays(small_backbone(), paramwise_cfg=dict(custom_keys=keys))
     assert found["blocks.0.gate.mixer.bonus"] == 0.05
     assert found["blocks.0.gate.key_value.weight"] == 0.025
+
+
+def test_a_group_of_the_optimizer_holds_all_of_one_setting():
+    config = Config.fromfile(SCHEDULE / "adamw_cosine.py").optim_wrapper
+    backbone = small_backbone()
+    wrapper = build_optim_wrapper(backbone, config)
+    groups = wrapper.optimizer.param_groups
+    assert sorted(group["weight_decay"] for group in groups) == [0.0, 0.05]
+    held = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(held) == sorted(map(id, backbone.parameters()))
+
+
+def test_a_checkpoint_with_other_groups_is_refused():
+    config = Config.fromfile(SCHEDULE / "adamw_cosine.py").optim_wrapper
+    backbone = small_backbone()
+    wrapper = build_optim_wrapper(backbone, config)
+    wrapper.load_state_dict(wrapper.state_dict())
+    single = [dict(params=[parameter]) for parameter in backbone.parameters()]
+    with pytest.raises(ValueError, match="load_from instead of resume"):
+        wrapper.load_state_dict(torch.optim.AdamW(single).state_dict())

@@ -6,7 +6,9 @@ test_cfg = dict(type="TestLoop")
 
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05),
+    optimizer=dict(
+        type="AdamW", lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True
+    ),
     constructor="MatrixDecayOptimWrapperConstructor",
     clip_grad=dict(max_norm=2.0),
 )

@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import torch
 from mmengine.config import Config
 
-from lcr_mmaction.upstream.allocator import KEEP_MEMORY
-
 from .plan import Run
 from .study import ROOT
 
@@ -95,7 +93,7 @@ def train_in_process(
 
 def environment(slot: int) -> dict[str, str]:
     """One thread on the CPU; one GPU, shared in turn where there are more jobs."""
-    env = KEEP_MEMORY | os.environ
+    env = dict(os.environ)
     gpus = torch.cuda.device_count()
     if gpus:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -31,8 +31,9 @@ _SINCE: list[Options] = [
     ),
 ]
 
-# Which random numbers a run draws is its seed's affair; threads are the machine's.
-_NEW_HOOKS = ("ExactResumeHook", "ThreadsHook")
+# Which random numbers a run draws is its seed's affair; threads and memory are the
+# machine's.
+_NEW_HOOKS = ("ExactResumeHook", "ThreadsHook", "KeepMemoryHook")
 
 
 def first_spelled(content: Options) -> Options:
@@ -52,11 +53,15 @@ def first_spelled(content: Options) -> Options:
             del backbone[option]
             backbone |= before
     optimizer = dict(content["optim_wrapper"])
+    # Fused: the same update in one pass.
+    kept = {k: v for k, v in optimizer["optimizer"].items() if k != "fused"}
+    optimizer["optimizer"] = kept
     parts = ("constructor", "paramwise_cfg")
-    if {part: optimizer.pop(part) for part in parts if part in optimizer} in _SINCE:
+    decay = {part: optimizer[part] for part in parts if part in optimizer}
+    if decay in _SINCE:
+        for part in decay:
+            del optimizer[part]
         optimizer["paramwise_cfg"] = _PARAMWISE_BEFORE
-    else:
-        optimizer = content["optim_wrapper"]
     hooks = [h for h in content["custom_hooks"] if h["type"] not in _NEW_HOOKS]
     preprocessor = dict(model["data_preprocessor"])
     if preprocessor["type"] == "LCRDataPreprocessor":
