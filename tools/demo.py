@@ -17,8 +17,6 @@ from pathlib import Path
 
 from mmengine.runner import find_latest_checkpoint
 
-from lcr_mmaction.upstream.allocator import KEEP_MEMORY
-
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "lcr_jester_tiny.py"
 LABEL_MAP = ROOT / "tools" / "data" / "jester" / "label_map.txt"
@@ -42,7 +40,7 @@ class Steps:
 
     def __init__(self, data: Path) -> None:
         self.start = time.monotonic()
-        self.environment = KEEP_MEMORY | os.environ | {"JESTER_ROOT": str(data)}
+        self.environment = os.environ | {"JESTER_ROOT": str(data)}
 
     def run(self, title: str, script: str, *arguments: object) -> None:
         """Run a script of ``tools/``; stop the demo where it fails."""

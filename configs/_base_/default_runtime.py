@@ -23,6 +23,7 @@ custom_hooks = [
     dict(type="DataGuardHook"),
     dict(type="CheckpointGuardHook"),
     dict(type="ThreadsHook"),
+    dict(type="KeepMemoryHook"),
     dict(type="EMAHook", ema_type="MomentumAnnealingEMA", momentum=0.002, gamma=100),
 ]
 

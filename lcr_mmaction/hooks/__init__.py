@@ -9,6 +9,7 @@ from .data_guard import (
     LabelTableError,
 )
 from .exact_resume import ExactResumeHook
+from .keep_memory import KeepMemoryHook
 from .threads import ThreadsHook
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "LabelError",
     "LabelRangeError",
     "LabelTableError",
+    "KeepMemoryHook",
     "ThreadsHook",
 ]

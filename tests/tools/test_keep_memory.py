@@ -1,0 +1,44 @@
+"""Memory that training keeps from step to step."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """if True:
+    import resource, sys
+    import torch
+    from lcr_mmaction.upstream.allocator import keep_memory
+    print(keep_memory())
+    step = lambda: [torch.ones(1 << 20) for _ in range(20)] and None
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(**environment: str) -> tuple[bool, int]:
+    """Whether memory is kept, and the pages fetched by a step like the one before."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    result = subprocess.run(
+        [sys.executable, "-c", FAULTS],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kept, faults = result.stdout.split()
+    return kept == "True", int(faults)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc is not glibc's")
+def test_a_second_step_needs_no_fresh_pages_unless_the_user_says_so():
+    kept, faults = page_faults()
+    assert kept and faults < 1000
+    kept, faults = page_faults(MALLOC_TRIM_THRESHOLD_="131072")
+    assert not kept and faults > 5000
