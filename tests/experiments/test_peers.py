@@ -110,3 +110,31 @@ def test_order_matters_to_the_shift_alone(name):
             for inputs in (frames, frames.flip(1))
         )
     assert torch.allclose(forwards, backwards, atol=1e-5) == (name == "tsn")
+
+
+@pytest.mark.parametrize("name", ["slowonly", "tsm"])
+def test_a_peer_on_real_video_differs_from_lcr_in_the_model_alone(name):
+    peers = ROOT / "tools" / "experiments" / "peers"
+    peer = Config.fromfile(peers / "msr" / f"{name}.py")
+    ours = Config.fromfile(ROOT / "configs" / "lcr_msr.py")
+    for key in ("train_cfg", "param_scheduler"):
+        assert peer[key] == ours[key]
+    for key in ("train_dataloader", "val_dataloader"):
+        theirs, mine = peer[key].to_dict(), ours[key].to_dict()
+        seen, given = (
+            [s for s in d["dataset"].pop("pipeline") if s["type"] != "FormatShape"]
+            for d in (theirs, mine)
+        )
+        assert theirs == mine
+        assert seen == [step for step in given if step["type"] != "EdgeExtract"]
+    assert peer.model.cls_head.num_classes == ours.model.cls_head.num_classes
+    model = build(peer).eval()
+    assert parameters(model) == pytest.approx(parameters(build(ours)), rel=0.15)
+    shape = (16, 3, 64, 64) if name == "tsm" else (1, 3, 16, 64, 64)
+    batch = dict(
+        inputs=[torch.zeros(shape, dtype=torch.uint8)],
+        data_samples=[ActionDataSample().set_gt_label(0)],
+    )
+    with torch.no_grad():
+        (sample,) = model.test_step(batch)
+    assert sample.pred_score.shape == (20,)
