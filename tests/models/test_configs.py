@@ -96,6 +96,21 @@ def test_the_custom_config_finds_another_folder_by_its_variable(tmp_path, monkey
         assert dataset.ann_file.startswith(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("clips", "epochs"), [(3, 400), (283, 84), (500, 48), (20000, 30)]
+)
+def test_the_custom_config_takes_as_many_steps_for_few_clips(
+    tmp_path, monkeypatch, clips, epochs
+):
+    (tmp_path / "label_map.txt").write_text("a\nb\n")
+    (tmp_path / "train_list.txt").write_text("a/1.mp4 0\n" * clips)
+    monkeypatch.setenv("CUSTOM_ROOT", str(tmp_path))
+    config = Config.fromfile(CONFIGS / "lcr_custom.py")
+    assert config.train_cfg.max_epochs == config.param_scheduler[-1].end == epochs
+    steps = [step.type for step in config.train_dataloader.dataset.pipeline]
+    assert steps[:3] == ["VideoInit", "RandomTemporalCrop", "UniformSample"]
+
+
 def test_a_new_data_set_is_a_short_file(tmp_path):
     """The example of docs/data.md, as it stands there."""
     page = (CONFIGS.parent / "docs" / "data.md").read_text(encoding="utf-8")
