@@ -57,10 +57,12 @@ def splits() -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
     - `b`: the first five people against the others;
     - `a_fold1`, `a_fold3`, ...: the training people of `a` without one, to make choices
       on; no test person is in them;
+    - `a_choose`: two of them against three, in one run: where the recipe was chosen;
     - `without1` ... `without10`: leave one person out.
     """
     odd = PEOPLE[::2]
     result = {"a": (odd, PEOPLE[1::2]), "b": (PEOPLE[:5], PEOPLE[5:])}
+    result["a_choose"] = ((1, 3, 7), (5, 9))
     for name, people in (("a_fold", odd), ("without", PEOPLE)):
         for left_out in people:
             rest = tuple(person for person in people if person != left_out)
