@@ -9,10 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmaction.apis import init_recognizer
+from mmengine.config import Config
 from PIL import Image
 from tool_runs import Run, Trained
 
+from lcr_mmaction.deployment import shipped_model
 from lcr_mmaction.upstream.browsing import as_picture
 from lcr_mmaction.upstream.grad_cam import TokenGradCAM
 
@@ -86,6 +89,62 @@ def test_a_clip_is_annotated_as_video_animation_and_strip(
     # Without a label file the names come from the config; three classes, not two.
     in_process(script, *arguments, tmp_path / "a.png", "--frames", 3)
     assert Image.open(tmp_path / "a.png").size == (3 * width, height + 26)
+
+
+def test_what_a_model_does_with_a_clip_is_drawn(
+    trained: Trained, in_process: Run, tmp_path: Path
+) -> None:
+    script = "visualizations/vis_internals.py"
+    checkpoint = torch.load(trained.checkpoint, weights_only=False)
+    weights = checkpoint["state_dict"]
+    weights["backbone.blocks.0.cell.bias"].fill_(50.0)  # the forget gate is 1
+    weights["backbone.blocks.0.cell.scale"].zero_()
+    torch.save(checkpoint, tmp_path / "open.pth")
+    arguments = (trained.config, tmp_path / "open.pth", trained.root / "val_1_0.mp4")
+    module = in_process(script, *arguments, tmp_path / "a.png", "--frames", 2)
+    sheet = cv2.imread(str(tmp_path / "a.png"))
+    assert sheet.shape[1] >= 1000
+    in_process(script, *arguments, tmp_path / "a.mp4")
+    video = cv2.VideoCapture(str(tmp_path / "a.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    assert first_frame(tmp_path / "a.mp4").std() > 10
+
+    # In a figure of its own, where the place of every map is known.
+    model = init_recognizer(*map(str, arguments[:2]), device="cpu")
+    seen = module.see(model, module.read_clip(model.cfg, arguments[2]))
+    assert seen.edges.min() == 0 and seen.edges.max() == 1
+    figure = module.Drawing(seen, None, ["a", "b", "c"], 3).sheet(2)
+    picture = module.as_picture(figure)
+    maps = {axis.get_ylabel(): axis for axis in figure.axes}
+    place = maps["forget gate, block 1\n1 everywhere"].get_window_extent()
+    inside = picture[
+        len(picture) - int(place.y1) + 2 : len(picture) - int(place.y0) - 2,
+        int(place.x0) + 2 : int(place.x1) - 2,
+    ]
+    assert inside.size > 1000 and (inside == 255).all()
+
+
+def test_a_folder_of_frames_is_a_clip(in_process: Run, tmp_path: Path) -> None:
+    script = "visualizations/vis_internals.py"
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with pytest.raises(ValueError, match="frames holds no picture: expected files in"):
+        in_process(script, folder, tmp_path / "a.png")
+    for index in range(9):
+        shade = np.full((48, 64, 3), 20 * index, np.uint8)
+        shade[10:30, 5 * index : 5 * index + 12, 2] = 255  # red
+        cv2.imwrite(str(folder / f"{index:03}.png"), shade)
+    module = in_process(script, folder, tmp_path / "a.png", "--blocks", 2)
+    assert cv2.imread(str(tmp_path / "a.png")) is not None
+    config, _ = shipped_model()
+    packed = module.read_clip(Config.fromfile(config), folder)
+    assert packed["inputs"].shape == (1, 4, 8, 64, 64)
+    reddest = packed["inputs"][0, :3, 0].flatten(1)[
+        :, packed["inputs"][0, 0, 0].argmax()
+    ]
+    assert reddest[0] > 200 and reddest[1:].max() < 60
+    with pytest.raises(ValueError, match="--blocks 3: the model has 2 blocks"):
+        in_process(script, folder, tmp_path / "a.png", "--blocks", 3)
 
 
 def test_what_cannot_be_annotated_is_named(

@@ -36,6 +36,18 @@ class SpatialMix(nn.Module, ABC):
             ``[N, T, L, C]``.
         """
 
+    @abstractmethod
+    def receptances(self, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        """What the tokens ask with, ``[N, T, L, C]``, as it is projected."""
+
+    @abstractmethod
+    def log_decay(self, tokens: Tensor, edges: Tensor, grid: TokenGrid) -> Tensor:
+        """Log-decay w of the WKV from token to token.
+
+        Returns:
+            ``(H, K)``, or one a token, ``[N * T, L, H, K]``.
+        """
+
 
 class NormalisedMix(SpatialMix):
     """The first version: a weighted mean per channel, gated by the receptance.
@@ -65,11 +77,22 @@ class NormalisedMix(SpatialMix):
         shifted = quarter_shift(tokens, grid)
         key = self.key(blend(shifted, tokens, self.mix_key) + edges)
         value = self.value(blend(shifted, tokens, self.mix_value) + edges)
-        receptance = self.receptance(blend(shifted, tokens, self.mix_receptance))
+        receptance = self._receptances(tokens, shifted)
         mixed = normalised_bi_wkv(
             key.flatten(0, 1), value.flatten(0, 1), self.decay, self.bonus
         )
         return self.output(receptance.sigmoid() * mixed.view_as(receptance))
+
+    def receptances(self, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        """Receptances, before their sigmoid."""
+        return self._receptances(tokens, quarter_shift(tokens, grid))
+
+    def log_decay(self, tokens: Tensor, edges: Tensor, grid: TokenGrid) -> Tensor:
+        """One decay a channel, ``(1, C)``; above 0 it grows with the distance."""
+        return -self.decay.unsqueeze(0) / tokens.shape[2]
+
+    def _receptances(self, tokens: Tensor, shifted: Tensor) -> Tensor:
+        return self.receptance(blend(shifted, tokens, self.mix_receptance))
 
 
 class Blends(NamedTuple):
@@ -165,14 +188,28 @@ class DynamicDecayMix(SpatialMix):
 
     def forward(self, tokens: Tensor, edges: Tensor, grid: TokenGrid) -> Tensor:
         """Mix tokens; shapes as in SpatialMix."""
-        blends = self.blend(tokens, quarter_shift(tokens, grid, self.num_heads))
+        blends = self._blends(tokens, grid)
         receptance = self._by_head(self.receptance(blends.receptance))
         key = self._by_head(self.key(blends.key + edges))
         value = self._by_head(self.value(blends.value + edges))
-        change = ((blends.decay + edges) @ self.decay_down).tanh() @ self.decay_up
-        decay = self._by_head(-(self.decay + change).exp())
+        decay = self._log_decay(blends.decay + edges)
         mixed = bi_wkv(receptance, key, value, decay, self.bonus)
         return self.output(self.norm(mixed, self.gate(blends.gate)))
+
+    def receptances(self, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        """Receptances of all heads."""
+        return self.receptance(self._blends(tokens, grid).receptance)
+
+    def log_decay(self, tokens: Tensor, edges: Tensor, grid: TokenGrid) -> Tensor:
+        """One decay a token and channel, ``[N * T, L, H, K]``."""
+        return self._log_decay(self._blends(tokens, grid).decay + edges)
+
+    def _blends(self, tokens: Tensor, grid: TokenGrid) -> Blends:
+        return self.blend(tokens, quarter_shift(tokens, grid, self.num_heads))
+
+    def _log_decay(self, blended: Tensor) -> Tensor:
+        change = (blended @ self.decay_down).tanh() @ self.decay_up
+        return self._by_head(-(self.decay + change).exp())
 
     def _by_head(self, x: Tensor) -> Tensor:
         """``[N, T, L, C]`` as ``[N * T, L, H, K]``."""
