@@ -1,8 +1,9 @@
 """Chains of elementwise operations of an LCR block, in one pass each on a CPU.
 
 Written once in PyTorch, which runs anywhere, is traced, compiled and exported; on a CPU
-in float32 the kernels of ``csrc/fused_kernel.cpp`` take its place, forward and
-backward. Both compute the same to rounding.
+in float32 and bfloat16 the kernels of ``csrc/fused_kernel.cpp`` take its place, forward
+and backward. Both compute the same to rounding. The kernels' arithmetic is float32,
+and so are parameters and the cell's memory, whatever the activations are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from .extension import is_loaded_or_warn
 
 _PLAIN = (Tensor, nn.Parameter)
+_ACTIVATIONS = (torch.float32, torch.bfloat16)
 
 
 def leaky_cell(
@@ -36,7 +38,8 @@ def leaky_cell(
     Returns:
         H and C of every frame, ``[N, T, L, C]`` each.
     """
-    if _has_kernel(gated, edges, scale, bias, before):
+    if _has_kernel([gated, edges], scale, bias, before):
+        gated, edges = _alike(gated, edges)
         return _LeakyCell.apply(gated, edges, scale, bias, before)
     forget = torch.addcmul(bias, edges, scale).sigmoid()
     memory = accumulate((1 - forget) * gated, forget, before)
@@ -75,12 +78,13 @@ def gated_head_norm(
         eps: Of the norm.
 
     Returns:
-        ``[..., H * K]``, in the shape of ``gate``.
+        ``[..., H * K]``, in the shape and dtype of ``gate``.
     """
-    if _has_kernel(heads, gate, weight, bias):
+    if _has_kernel([heads, gate], weight, bias) and heads.dtype == gate.dtype:
         return _GatedHeadNorm.apply(heads, gate, weight, bias, eps)
     normed = F.layer_norm(heads, heads.shape[-1:], eps=eps).flatten(-2)
-    return (normed * weight + bias).view(gate.shape) * F.silu(gate)
+    normed = (normed * weight + bias).view(gate.shape) * F.silu(gate)
+    return normed.to(gate.dtype)
 
 
 def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     Returns:
         Same shape and dtype as ``x``.
     """
-    if _has_kernel(x, cos, sin) and not (cos.requires_grad or sin.requires_grad):
+    if _has_kernel([x], cos, sin) and not (cos.requires_grad or sin.requires_grad):
         return _Rotate.apply(x, cos, sin)
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     while cos.dim() < x.dim():
@@ -111,9 +115,10 @@ def difference(both: Tensor, before: Tensor) -> Tensor:
         before: What the frame before the first left, ``[N, C, H, W]``.
 
     Returns:
-        ``[N * T, C, H, W]``.
+        ``[N * T, C, H, W]``, in the dtype of ``both``.
     """
-    if _has_kernel(both, before):
+    before = before.to(both.dtype)
+    if _has_kernel([both, before]):
         return _Difference.apply(both, before)
     now, last = both.unflatten(0, (len(before), -1)).chunk(2, dim=2)
     last = torch.cat([before.unsqueeze(1), last[:, :-1]], dim=1)
@@ -128,8 +133,8 @@ def normed_difference(
     Batch norm is a scale and a shift when testing, and all is one pass.
     """
     folded = None if torch.is_grad_enabled() else _scale_and_shift(norm)
-    if folded is not None and _has_kernel(both, before, *folded):
-        maps = _channels_last(both), _channels_last(before)
+    if folded is not None and _has_kernel([both], *folded):
+        maps = _channels_last(both), _channels_last(before.to(both.dtype))
         return torch.ops.lcr.difference_cpu(*maps, *folded, rectified)
     maps = norm(difference(both, before))
     return maps.relu_() if rectified else maps
@@ -148,26 +153,40 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
 
 def squared_relu(x: Tensor) -> Tensor:
     """``relu(x)^2``; ``x`` may be overwritten."""
-    if _has_kernel(x):
+    if _has_kernel([x]):
         return _SquaredReLU.apply(x)
     return x.relu_().square()
 
 
 def sigmoid_product(gate: Tensor, value: Tensor) -> Tensor:
     """``sigmoid(gate) * value`` of one shape; ``gate`` may be overwritten."""
-    if _has_kernel(gate, value):
+    if _has_kernel([gate, value]) and gate.dtype == value.dtype:
         return _SigmoidProduct.apply(gate, value)
     return gate.sigmoid_() * value
 
 
-def _has_kernel(*tensors: Tensor) -> bool:
-    """Whether the kernels can take these: real float32 numbers on a CPU."""
+def _has_kernel(activations: list[Tensor], *numbers: Tensor) -> bool:
+    """Whether the kernels can take these.
+
+    Args:
+        activations: Tensors in float32 or bfloat16.
+        *numbers: Parameters and states, in float32.
+    """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
-    return all(
-        type(x) in _PLAIN and x.dtype == torch.float32 and x.device.type == "cpu"
-        for x in tensors
-    ) and is_loaded_or_warn("cpu")
+    tensors = (*activations, *numbers)
+    return (
+        all(type(x) in _PLAIN and x.device.type == "cpu" for x in tensors)
+        and all(x.dtype in _ACTIVATIONS for x in activations)
+        and all(x.dtype == torch.float32 for x in numbers)
+        and is_loaded_or_warn("cpu")
+    )
+
+
+def _alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Two tensors in the wider one's dtype."""
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    return x.to(dtype), y.to(dtype)
 
 
 def _rows(x: Tensor, *trailing: int) -> Tensor:

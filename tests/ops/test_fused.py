@@ -97,13 +97,21 @@ def run(function, inputs, more, fixed=()):
     )
 
 
-def in_float32(inputs):
-    """The same values, strided alike."""
+def in_float32(inputs, half=()):
+    """The same values, strided alike; some in bfloat16."""
     copies = []
-    for x in inputs:
-        base = torch.empty_strided(x.shape, x.stride(), dtype=torch.float32)
+    for i, x in enumerate(inputs):
+        dtype = torch.bfloat16 if i in half else torch.float32
+        base = torch.empty_strided(x.shape, x.stride(), dtype=dtype)
         copies.append(base.copy_(x))
     return copies
+
+
+def activations(case, inputs):
+    """Which inputs may be in bfloat16; the others are parameters, states and angles."""
+    if "leaky" in case or "norm" in case:
+        return (0, 1)
+    return (0,) if "rotate" in case else range(len(inputs))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -113,14 +121,41 @@ def test_matches_the_equation_in_float64(case):
     inputs = make()
     fixed = (1, 2) if "rotate" in case else ()
     single = in_float32(inputs)
-    assert fused._has_kernel(*single)
-    assert not fused._has_kernel(*inputs)
+    assert fused._has_kernel(single)
+    assert not fused._has_kernel(inputs)
     actual = run(function, single, more, fixed)
     expected = run(function, [x.detach() for x in inputs], more, fixed)
     for value, reference in zip(actual, expected, strict=True):
         assert value.shape == reference.shape
         error = (value.double() - reference).norm() / reference.norm()
         assert error < 1e-6
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bfloat16_is_rounded_once(case):
+    torch.manual_seed(0)
+    function, make, more = CASES[case]
+    inputs = make()
+    fixed = (1, 2) if "rotate" in case else ()
+    half = in_float32(inputs, activations(case, inputs))
+    rounded = [x.double() for x in half]
+    actual = run(function, half, more, fixed)
+    expected = run(function, [x.detach() for x in rounded], more, fixed)
+    for value, reference in zip(actual, expected, strict=True):
+        # The incoming gradients are rounded as well, by run().
+        bound = 5e-3 if value.dtype == torch.bfloat16 else 2e-3
+        error = (value.double() - reference).norm() / reference.norm()
+        assert error < bound
+    assert actual[0].dtype == (torch.float32 if "leaky" in case else torch.bfloat16)
+
+
+def test_a_cell_takes_the_wider_of_two_dtypes():
+    torch.manual_seed(0)
+    inputs = leaky_cell()
+    mixed = in_float32(inputs, (0,))
+    expected = fused.leaky_cell(*(x.double() for x in mixed))
+    for value, reference in zip(fused.leaky_cell(*mixed), expected, strict=True):
+        torch.testing.assert_close(value.double(), reference, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -29,26 +29,6 @@ struct FlushDenormals {
 #endif
 };
 
-struct Bfloat16 {
-  uint16_t bits;
-};
-inline float widen(float x) { return x; }
-inline double widen(double x) { return x; }
-inline float widen(Bfloat16 x) {
-  const uint32_t bits = uint32_t(x.bits) << 16;
-  float y;
-  std::memcpy(&y, &bits, sizeof(y));
-  return y;
-}
-inline void narrow(float x, float& y) { y = x; }
-inline void narrow(double x, double& y) { y = x; }
-inline void narrow(float x, Bfloat16& y) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof(bits));
-  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  y.bits = uint16_t(x == x ? rounded : 0x7fc0);
-}
-
 // Tokens per chunk. Per token, pairs inside chunks take tokens (K + V) multiply-adds and
 // states 4 K V (1 - 1 / chunks): a short sequence is one chunk, and a longer one is cut
 // into equal parts of about the length that ran fastest.

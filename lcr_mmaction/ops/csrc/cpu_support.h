@@ -1,7 +1,8 @@
 // What every file that is compiled once per instruction set shares: the names of its
-// tables, and whether this processor can run it.
+// tables, whether this processor can run it, and bfloat16.
 #pragma once
 
+#include "bfloat16.h"
 #include "bi_wkv_math.h"
 
 #define LCR_STRING_(x) #x
@@ -22,6 +23,23 @@ inline bool supported() {
 #else
   return true;
 #endif
+}
+
+inline float widen(float x) { return x; }
+inline double widen(double x) { return x; }
+inline float widen(Bfloat16 x) {
+  const uint32_t bits = uint32_t(x.bits) << 16;
+  float y;
+  std::memcpy(&y, &bits, sizeof(y));
+  return y;
+}
+inline void narrow(float x, float& y) { y = x; }
+inline void narrow(double x, double& y) { y = x; }
+inline void narrow(float x, Bfloat16& y) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  y.bits = uint16_t(x == x ? rounded : 0x7fc0);
 }
 
 }  // inline namespace LCR_ISA

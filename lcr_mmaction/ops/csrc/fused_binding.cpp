@@ -44,7 +44,10 @@ const FusedKernel& kernel() {
 constexpr int64_t kEntriesPerThread = 32768;
 
 template <class P>
-void run(void (*f)(const P&, int64_t), const P& problem, int64_t entries) {
+using Task = void (*)(const P&, int64_t);
+
+template <class P>
+void run(Task<P> f, const P& problem, int64_t entries) {
   const int64_t tasks = problem.tasks();
   const int64_t worth = std::min(tasks, entries / kEntriesPerThread + 1);
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
@@ -70,28 +73,50 @@ std::tuple<Tensor, Tensor> add_shares(const Tensor& shares) {
 }
 
 Tensor dense(const Tensor& x) { return at::empty(x.sizes(), x.options()); }
-const float* read(const Tensor& x) { return x.const_data_ptr<float>(); }
-const float* read(const std::optional<Tensor>& x) { return x ? read(*x) : nullptr; }
+Tensor single(at::IntArrayRef sizes, const Tensor& like) {
+  return at::empty(sizes, like.options().dtype(at::kFloat));
+}
+
+// Calls f with an example of the type of the activations, that of `x`.
+template <class F>
+void by_type(const Tensor& x, F f) {
+  if (x.scalar_type() == at::kBFloat16) return f(Bfloat16{});
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "float32 or bfloat16 expected");
+  f(float{});
+}
+
+template <class T = float>
+const T* read(const Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
+}
+const float* read(const std::optional<Tensor>& x) { return x ? read<>(*x) : nullptr; }
+template <class T = float>
+T* write(const Tensor& x) {
+  return static_cast<T*>(x.mutable_data_ptr());
+}
 
 // ---- leaky cell -------------------------------------------------------------------
 
-LeakyCell leaky_problem(const Tensor& gated, const Tensor& edges, const Tensor& scale,
-                        const Tensor& bias, const Tensor& before) {
-  LeakyCell p{};
+template <class T>
+LeakyCell<T> leaky_problem(const Tensor& gated, const Tensor& edges, const Tensor& scale,
+                           const Tensor& bias, const Tensor& before) {
+  LeakyCell<T> p{};
   p.clips = gated.size(0), p.frames = gated.size(1);
   p.tokens = gated.size(2), p.channels = gated.size(3);
-  p.gated = read(gated), p.edges = read(edges), p.before = read(before);
-  p.scale = read(scale), p.bias = read(bias);
+  p.gated = read<T>(gated), p.edges = read<T>(edges), p.before = read<>(before);
+  p.scale = read<>(scale), p.bias = read<>(bias);
   return p;
 }
 
 std::tuple<Tensor, Tensor> leaky_cell(const Tensor& gated, const Tensor& edges,
                                       const Tensor& scale, const Tensor& bias,
                                       const Tensor& before) {
-  Tensor hidden = dense(gated), memory = dense(gated);
-  LeakyCell p = leaky_problem(gated, edges, scale, bias, before);
-  p.hidden = hidden.data_ptr<float>(), p.memory = memory.data_ptr<float>();
-  run(kernel().leaky_cell, p, gated.numel());
+  Tensor hidden = single(gated.sizes(), gated), memory = single(gated.sizes(), gated);
+  by_type(gated, [&](auto type) {
+    auto p = leaky_problem<decltype(type)>(gated, edges, scale, bias, before);
+    p.hidden = write<>(hidden), p.memory = write<>(memory);
+    run(kernel().table(type).leaky_cell, p, gated.numel());
+  });
   return {hidden, memory};
 }
 
@@ -99,14 +124,17 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> leaky_cell_backward(
     const std::optional<Tensor>& dhidden, const std::optional<Tensor>& dmemory,
     const Tensor& memory, const Tensor& gated, const Tensor& edges, const Tensor& scale,
     const Tensor& bias, const Tensor& before) {
-  LeakyCell p = leaky_problem(gated, edges, scale, bias, before);
-  Tensor dgated = dense(gated), dedges = dense(gated), dbefore = dense(before);
-  Tensor shares = at::empty({p.tasks(), 2, p.channels}, gated.options());
-  p.memory = memory.data_ptr<float>();
-  p.dhidden = read(dhidden), p.dmemory = read(dmemory);
-  p.dgated = dgated.data_ptr<float>(), p.dedges = dedges.data_ptr<float>();
-  p.dbefore = dbefore.data_ptr<float>(), p.shares = shares.data_ptr<float>();
-  run(kernel().leaky_cell_backward, p, 2 * gated.numel());
+  Tensor dgated = dense(gated), dedges = dense(gated), dbefore = dense(before), shares;
+  by_type(gated, [&](auto type) {
+    using T = decltype(type);
+    auto p = leaky_problem<T>(gated, edges, scale, bias, before);
+    shares = single({p.tasks(), 2, p.channels}, gated);
+    p.memory = write<>(memory);
+    p.dhidden = read(dhidden), p.dmemory = read(dmemory);
+    p.dgated = write<T>(dgated), p.dedges = write<T>(dedges);
+    p.dbefore = write<>(dbefore), p.shares = write<>(shares);
+    run(kernel().table(type).leaky_cell_backward, p, 2 * gated.numel());
+  });
   auto [dscale, dbias] = add_shares(shares);
   return {dgated, dedges, dscale, dbias, dbefore};
 }
@@ -114,33 +142,39 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> leaky_cell_backward(
 // ---- gated norm -------------------------------------------------------------------
 
 // x is (rows, heads, size) and gate (rows, heads * size); their rows may lie apart.
-GatedNorm norm_problem(const Tensor& x, const Tensor& gate, const Tensor& weight,
-                       const Tensor& bias, double eps) {
-  GatedNorm p{};
+template <class T>
+GatedNorm<T> norm_problem(const Tensor& x, const Tensor& gate, const Tensor& weight,
+                          const Tensor& bias, double eps) {
+  GatedNorm<T> p{};
   p.rows = x.size(0), p.heads = x.size(1), p.size = x.size(2);
   p.x_row = x.stride(0), p.gate_row = gate.stride(0), p.eps = float(eps);
-  p.x = read(x), p.gate = read(gate), p.weight = read(weight), p.bias = read(bias);
+  p.x = read<T>(x), p.gate = read<T>(gate), p.weight = read<>(weight), p.bias = read<>(bias);
   return p;
 }
 
 Tensor gated_norm(const Tensor& x, const Tensor& gate, const Tensor& weight,
                   const Tensor& bias, double eps) {
   Tensor y = dense(gate);
-  GatedNorm p = norm_problem(x, gate, weight, bias, eps);
-  p.y = y.data_ptr<float>();
-  run(kernel().gated_norm, p, gate.numel());
+  by_type(x, [&](auto type) {
+    auto p = norm_problem<decltype(type)>(x, gate, weight, bias, eps);
+    p.y = write<decltype(type)>(y);
+    run(kernel().table(type).gated_norm, p, gate.numel());
+  });
   return y;
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor> gated_norm_backward(
     const Tensor& dy, const Tensor& x, const Tensor& gate, const Tensor& weight,
     const Tensor& bias, double eps) {
-  GatedNorm p = norm_problem(x, gate, weight, bias, eps);
-  Tensor dx = dense(x), dgate = dense(gate);
-  Tensor shares = at::empty({p.tasks(), 2, weight.size(0)}, x.options());
-  p.dy = read(dy), p.dx = dx.data_ptr<float>(), p.dgate = dgate.data_ptr<float>();
-  p.shares = shares.data_ptr<float>();
-  run(kernel().gated_norm_backward, p, 2 * gate.numel());
+  Tensor dx = dense(x), dgate = dense(gate), shares;
+  by_type(x, [&](auto type) {
+    using T = decltype(type);
+    auto p = norm_problem<T>(x, gate, weight, bias, eps);
+    shares = single({p.tasks(), 2, weight.size(0)}, x);
+    p.dy = read<T>(dy), p.dx = write<T>(dx), p.dgate = write<T>(dgate);
+    p.shares = write<>(shares);
+    run(kernel().table(type).gated_norm_backward, p, 2 * gate.numel());
+  });
   auto [dweight, dbias] = add_shares(shares);
   return {dx, dgate, dweight, dbias};
 }
@@ -149,78 +183,101 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> gated_norm_backward(
 
 // x is (rows, heads, size), cos and sin (1 or clips, tokens, size / 2).
 Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool back) {
-  Rotate p{};
-  p.rows = x.size(0), p.heads = x.size(1), p.size = x.size(2), p.x_row = x.stride(0);
-  p.tokens = cos.size(1), p.clip_rows = std::max<int64_t>(p.rows / cos.size(0), 1);
-  p.x = read(x), p.cos = read(cos), p.sin = read(sin), p.sign = back ? -1.0f : 1.0f;
   Tensor y = dense(x);
-  p.y = y.data_ptr<float>();
-  run(kernel().rotate, p, x.numel());
+  by_type(x, [&](auto type) {
+    using T = decltype(type);
+    Rotate<T> p{};
+    p.rows = x.size(0), p.heads = x.size(1), p.size = x.size(2), p.x_row = x.stride(0);
+    p.tokens = cos.size(1), p.clip_rows = std::max<int64_t>(p.rows / cos.size(0), 1);
+    p.x = read<T>(x), p.cos = read<>(cos), p.sin = read<>(sin);
+    p.sign = back ? -1.0f : 1.0f, p.y = write<T>(y);
+    run(kernel().table(type).rotate, p, x.numel());
+  });
   return y;
 }
 
 // Maps in channels-last memory: both (clips * frames, 2 channels, height, width), before
 // (clips, channels, height, width).
-Difference difference_problem(int64_t clips, int64_t count, int64_t pixels, int64_t channels) {
-  Difference p{};
+template <class T>
+Difference<T> difference_problem(int64_t clips, int64_t count, int64_t pixels,
+                                 int64_t channels) {
+  Difference<T> p{};
   p.clips = clips, p.frames = count / clips, p.pixels = pixels, p.channels = channels;
   return p;
 }
 
 Tensor difference(const Tensor& both, const Tensor& before, const std::optional<Tensor>& scale,
                   const std::optional<Tensor>& shift, bool relu) {
-  Difference p = difference_problem(before.size(0), both.size(0), both.size(2) * both.size(3),
-                                    before.size(1));
-  Tensor y = at::empty({both.size(0), p.channels, both.size(2), both.size(3)},
+  const int64_t count = both.size(0), height = both.size(2), width = both.size(3);
+  Tensor y = at::empty({count, before.size(1), height, width},
                        both.options().memory_format(at::MemoryFormat::ChannelsLast));
-  p.both = read(both), p.before = read(before), p.y = y.data_ptr<float>();
-  p.scale = read(scale), p.shift = read(shift), p.relu = relu;
-  run(kernel().difference, p, both.numel());
+  by_type(both, [&](auto type) {
+    using T = decltype(type);
+    auto p = difference_problem<T>(before.size(0), count, height * width, before.size(1));
+    p.both = read<T>(both), p.before = read<T>(before), p.y = write<T>(y);
+    p.scale = read(scale), p.shift = read(shift), p.relu = relu;
+    run(kernel().table(type).difference, p, both.numel());
+  });
   return y;
 }
 
 std::tuple<Tensor, Tensor> difference_backward(const Tensor& dy, int64_t clips) {
   const int64_t height = dy.size(2), width = dy.size(3), channels = dy.size(1);
-  Difference p = difference_problem(clips, dy.size(0), height * width, channels);
   const auto options = dy.options().memory_format(at::MemoryFormat::ChannelsLast);
   Tensor dboth = at::empty({dy.size(0), 2 * channels, height, width}, options);
   Tensor dbefore = at::empty({clips, channels, height, width}, options);
-  p.dy = read(dy), p.dboth = dboth.data_ptr<float>(), p.dbefore = dbefore.data_ptr<float>();
-  run(kernel().difference_backward, p, dboth.numel());
+  by_type(dy, [&](auto type) {
+    using T = decltype(type);
+    auto p = difference_problem<T>(clips, dy.size(0), height * width, channels);
+    p.dy = read<T>(dy), p.dboth = write<T>(dboth), p.dbefore = write<T>(dbefore);
+    run(kernel().table(type).difference_backward, p, dboth.numel());
+  });
   return {dboth, dbefore};
 }
 
 Tensor squared_relu(const Tensor& a) {
   Tensor y = dense(a);
-  Pointwise p{};
-  p.entries = a.numel(), p.a = read(a), p.y = y.data_ptr<float>();
-  run(kernel().squared_relu, p, p.entries);
+  by_type(a, [&](auto type) {
+    using T = decltype(type);
+    Pointwise<T> p{};
+    p.entries = a.numel(), p.a = read<T>(a), p.y = write<T>(y);
+    run(kernel().table(type).squared_relu, p, p.entries);
+  });
   return y;
 }
 
 Tensor squared_relu_backward(const Tensor& dy, const Tensor& a) {
   Tensor da = dense(a);
-  Pointwise p{};
-  p.entries = a.numel(), p.a = read(a), p.dy = read(dy), p.da = da.data_ptr<float>();
-  run(kernel().squared_relu_backward, p, p.entries);
+  by_type(a, [&](auto type) {
+    using T = decltype(type);
+    Pointwise<T> p{};
+    p.entries = a.numel(), p.a = read<T>(a), p.dy = read<T>(dy), p.da = write<T>(da);
+    run(kernel().table(type).squared_relu_backward, p, p.entries);
+  });
   return da;
 }
 
 Tensor sigmoid_product(const Tensor& a, const Tensor& b) {
   Tensor y = dense(a);
-  Pointwise p{};
-  p.entries = a.numel(), p.a = read(a), p.b = read(b), p.y = y.data_ptr<float>();
-  run(kernel().sigmoid_product, p, p.entries);
+  by_type(a, [&](auto type) {
+    using T = decltype(type);
+    Pointwise<T> p{};
+    p.entries = a.numel(), p.a = read<T>(a), p.b = read<T>(b), p.y = write<T>(y);
+    run(kernel().table(type).sigmoid_product, p, p.entries);
+  });
   return y;
 }
 
 std::tuple<Tensor, Tensor> sigmoid_product_backward(const Tensor& dy, const Tensor& a,
                                                     const Tensor& b) {
   Tensor da = dense(a), db = dense(b);
-  Pointwise p{};
-  p.entries = a.numel(), p.a = read(a), p.b = read(b), p.dy = read(dy);
-  p.da = da.data_ptr<float>(), p.db = db.data_ptr<float>();
-  run(kernel().sigmoid_product_backward, p, p.entries);
+  by_type(a, [&](auto type) {
+    using T = decltype(type);
+    Pointwise<T> p{};
+    p.entries = a.numel(), p.a = read<T>(a), p.b = read<T>(b), p.dy = read<T>(dy);
+    p.da = write<T>(da), p.db = write<T>(db);
+    run(kernel().table(type).sigmoid_product_backward, p, p.entries);
+  });
   return {da, db};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "cpu_support.h"
 
@@ -21,19 +22,20 @@ inline float sigmoid(float x) {
   return x == x ? y : x;
 }
 
-void leaky_cell(const LeakyCell& p, int64_t task) {
+template <class T>
+void leaky_cell(const LeakyCell<T>& p, int64_t task) {
   const int64_t clip = task / p.blocks(), first = task % p.blocks() * p.kTokens;
   const int64_t last = std::min(p.tokens, first + p.kTokens), c = p.channels;
   for (int64_t t = 0; t < p.frames; ++t)
     for (int64_t token = first; token < last; ++token) {
       const int64_t at = ((clip * p.frames + t) * p.tokens + token) * c;
       const float* before = p.memory_before(clip, t, token);
-      const float *gated = p.gated + at, *edges = p.edges + at;
+      const T *gated = p.gated + at, *edges = p.edges + at;
       const float *scale = p.scale, *bias = p.bias;
       float *hidden = p.hidden + at, *memory = p.memory + at;
       LCR_VECTOR
       for (int64_t j = 0; j < c; ++j) {
-        const float a = gated[j], f = sigmoid(bias[j] + edges[j] * scale[j]);
+        const float a = widen(gated[j]), f = sigmoid(bias[j] + widen(edges[j]) * scale[j]);
         const float now = (1.0f - f) * a + f * before[j];
         memory[j] = now;
         hidden[j] = now * sigmoid(a);
@@ -41,7 +43,8 @@ void leaky_cell(const LeakyCell& p, int64_t task) {
     }
 }
 
-void leaky_cell_backward(const LeakyCell& p, int64_t task) {
+template <class T>
+void leaky_cell_backward(const LeakyCell<T>& p, int64_t task) {
   const int64_t clip = task / p.blocks(), first = task % p.blocks() * p.kTokens;
   const int64_t last = std::min(p.tokens, first + p.kTokens), c = p.channels;
   float* dscale = p.shares + 2 * task * c;
@@ -54,21 +57,22 @@ void leaky_cell_backward(const LeakyCell& p, int64_t task) {
     for (int64_t t = p.frames - 1; t >= 0; --t) {
       const int64_t at = ((clip * p.frames + t) * p.tokens + token) * c;
       const float* before = p.memory_before(clip, t, token);
-      const float *gated = p.gated + at, *edges = p.edges + at, *memory = p.memory + at;
-      const float *scale = p.scale, *bias = p.bias;
+      const T *gated = p.gated + at, *edges = p.edges + at;
+      const float *memory = p.memory + at, *scale = p.scale, *bias = p.bias;
       // Any readable numbers where there is no gradient: they are not used.
       const float* dh = p.dhidden ? p.dhidden + at : p.memory + at;
       const float* dm = p.dmemory ? p.dmemory + at : p.memory + at;
       const bool from_hidden = p.dhidden, from_memory = p.dmemory;
-      float *dgated = p.dgated + at, *dedges = p.dedges + at;
+      T *dgated = p.dgated + at, *dedges = p.dedges + at;
       LCR_VECTOR
       for (int64_t j = 0; j < c; ++j) {
-        const float a = gated[j], e = edges[j], f = sigmoid(bias[j] + e * scale[j]);
+        const float a = widen(gated[j]), e = widen(edges[j]);
+        const float f = sigmoid(bias[j] + e * scale[j]);
         const float s = sigmoid(a), g = from_hidden ? dh[j] : 0.0f;
         const float dc = carry[j] + (from_memory ? dm[j] : 0.0f) + g * s;
-        dgated[j] = g * memory[j] * s * (1.0f - s) + dc * (1.0f - f);
+        narrow(g * memory[j] * s * (1.0f - s) + dc * (1.0f - f), dgated[j]);
         const float dz = dc * (before[j] - a) * f * (1.0f - f);
-        dedges[j] = dz * scale[j];
+        narrow(dz * scale[j], dedges[j]);
         dscale[j] += dz * e;
         dbias[j] += dz;
         carry[j] = dc * f;
@@ -80,171 +84,198 @@ void leaky_cell_backward(const LeakyCell& p, int64_t task) {
 struct Moments {
   float mean, rstd;
 };
-inline Moments moments(const float* x, int64_t size, float eps) {
+template <class T>
+inline Moments moments(const T* x, int64_t size, float eps) {
   float sum = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < size; ++j) sum += x[j];
+  for (int64_t j = 0; j < size; ++j) sum += widen(x[j]);
   const float mean = sum / size;
 #pragma omp simd reduction(+ : squares)
-  for (int64_t j = 0; j < size; ++j) squares += (x[j] - mean) * (x[j] - mean);
+  for (int64_t j = 0; j < size; ++j) {
+    const float off = widen(x[j]) - mean;
+    squares += off * off;
+  }
   return {mean, 1.0f / std::sqrt(squares / size + eps)};
 }
 
-void gated_norm(const GatedNorm& p, int64_t task) {
+template <class T>
+void gated_norm(const GatedNorm<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows, (task + 1) * p.kRows);
   for (int64_t row = task * p.kRows; row < end; ++row)
     for (int64_t head = 0; head < p.heads; ++head) {
       const int64_t at = head * p.size;
-      const float *x = p.x + row * p.x_row + at, *gate = p.gate + row * p.gate_row + at;
+      const T *x = p.x + row * p.x_row + at, *gate = p.gate + row * p.gate_row + at;
       const float *weight = p.weight + at, *bias = p.bias + at;
-      float* y = p.y + row * p.heads * p.size + at;
+      T* y = p.y + row * p.heads * p.size + at;
       const Moments m = moments(x, p.size, p.eps);
       LCR_VECTOR
       for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (x[j] - m.mean) * m.rstd;
-        y[j] = (n * weight[j] + bias[j]) * (gate[j] * sigmoid(gate[j]));
+        const float n = (widen(x[j]) - m.mean) * m.rstd, g = widen(gate[j]);
+        narrow((n * weight[j] + bias[j]) * (g * sigmoid(g)), y[j]);
       }
     }
 }
 
-void gated_norm_backward(const GatedNorm& p, int64_t task) {
+template <class T>
+void gated_norm_backward(const GatedNorm<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows, (task + 1) * p.kRows), channels = p.heads * p.size;
   float* shares = p.shares + 2 * task * channels;
   std::fill(shares, shares + 2 * channels, 0.0f);
+  std::vector<float> room(p.size);
+  float* dnormed = room.data();
   for (int64_t row = task * p.kRows; row < end; ++row)
     for (int64_t head = 0; head < p.heads; ++head) {
       const int64_t at = head * p.size, out = row * channels + at;
-      const float *x = p.x + row * p.x_row + at, *gate = p.gate + row * p.gate_row + at;
-      const float *weight = p.weight + at, *bias = p.bias + at, *dy = p.dy + out;
-      float *dx = p.dx + out, *dgate = p.dgate + out;
+      const T *x = p.x + row * p.x_row + at, *gate = p.gate + row * p.gate_row + at;
+      const T* dy = p.dy + out;
+      const float *weight = p.weight + at, *bias = p.bias + at;
+      T *dx = p.dx + out, *dgate = p.dgate + out;
       float *dweight = shares + at, *dbias = shares + channels + at;
       const Moments m = moments(x, p.size, p.eps);
       float sum = 0, along = 0;
 #pragma omp simd reduction(+ : sum, along)
       for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (x[j] - m.mean) * m.rstd, s = sigmoid(gate[j]), silu = gate[j] * s;
-        const float dnormed = dy[j] * silu;
-        dgate[j] = dy[j] * (n * weight[j] + bias[j]) * (s + silu * (1.0f - s));
-        dweight[j] += dnormed * n;
-        dbias[j] += dnormed;
-        const float dn = dnormed * weight[j];
-        dx[j] = dn;
+        const float n = (widen(x[j]) - m.mean) * m.rstd, g = widen(gate[j]);
+        const float s = sigmoid(g), silu = g * s, dout = widen(dy[j]);
+        const float dscaled = dout * silu;
+        narrow(dout * (n * weight[j] + bias[j]) * (s + silu * (1.0f - s)), dgate[j]);
+        dweight[j] += dscaled * n;
+        dbias[j] += dscaled;
+        const float dn = dscaled * weight[j];
+        dnormed[j] = dn;
         sum += dn;
         along += dn * n;
       }
       const float mean = sum / p.size, share = along / p.size;
       LCR_VECTOR
       for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (x[j] - m.mean) * m.rstd;
-        dx[j] = m.rstd * (dx[j] - mean - n * share);
+        const float n = (widen(x[j]) - m.mean) * m.rstd;
+        narrow(m.rstd * (dnormed[j] - mean - n * share), dx[j]);
       }
     }
 }
 
-void rotate(const Rotate& p, int64_t task) {
+template <class T>
+void rotate(const Rotate<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows, (task + 1) * p.kRows), half = p.size / 2;
   for (int64_t row = task * p.kRows; row < end; ++row) {
     const int64_t angle = (row / p.clip_rows * p.tokens + row % p.tokens) * half;
     const float *cos = p.cos + angle, *sin = p.sin + angle;
     for (int64_t head = 0; head < p.heads; ++head) {
-      const float* x = p.x + row * p.x_row + head * p.size;
-      float* y = p.y + (row * p.heads + head) * p.size;
+      const T* x = p.x + row * p.x_row + head * p.size;
+      T* y = p.y + (row * p.heads + head) * p.size;
       LCR_VECTOR
       for (int64_t j = 0; j < half; ++j) {
         const float turn = p.sign * sin[j];
-        y[j] = x[j] * cos[j] - x[j + half] * turn;
-        y[j + half] = x[j] * turn + x[j + half] * cos[j];
+        const float first = widen(x[j]), second = widen(x[j + half]);
+        narrow(first * cos[j] - second * turn, y[j]);
+        narrow(first * turn + second * cos[j], y[j + half]);
       }
     }
   }
 }
 
-void difference(const Difference& p, int64_t task) {
+template <class T>
+void difference(const Difference<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
   for (int64_t row = task * p.kPixels; row < end; ++row) {
     const int64_t frame = row / p.pixels, pixel = row % p.pixels;
-    const float* now = p.both + 2 * row * c;
-    const float* last = frame % p.frames
+    const T* now = p.both + 2 * row * c;
+    const T* last = frame % p.frames
                             ? now - (2 * p.pixels - 1) * c
                             : p.before + (frame / p.frames * p.pixels + pixel) * c;
-    float* y = p.y + row * c;
+    T* y = p.y + row * c;
     if (!p.scale) {
       LCR_VECTOR
-      for (int64_t j = 0; j < c; ++j) y[j] = now[j] - last[j];
+      for (int64_t j = 0; j < c; ++j) narrow(widen(now[j]) - widen(last[j]), y[j]);
       continue;
     }
     const float *scale = p.scale, *shift = p.shift;
     const bool relu = p.relu;
     LCR_VECTOR
     for (int64_t j = 0; j < c; ++j) {
-      const float x = (now[j] - last[j]) * scale[j] + shift[j];
-      y[j] = relu && x <= 0 ? 0.0f : x;
+      const float x = (widen(now[j]) - widen(last[j])) * scale[j] + shift[j];
+      narrow(relu && x <= 0 ? 0.0f : x, y[j]);
     }
   }
 }
 
-void difference_backward(const Difference& p, int64_t task) {
+template <class T>
+void difference_backward(const Difference<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
   for (int64_t row = task * p.kPixels; row < end; ++row) {
     const int64_t frame = row / p.pixels, pixel = row % p.pixels, t = frame % p.frames;
-    const float* dy = p.dy + row * c;
-    const float* next = dy + p.pixels * c;
-    float* dnow = p.dboth + 2 * row * c;
-    float* dlast = dnow + c;
+    const T* dy = p.dy + row * c;
+    const T* next = dy + p.pixels * c;
+    T* dnow = p.dboth + 2 * row * c;
+    T* dlast = dnow + c;
     std::copy(dy, dy + c, dnow);
     if (t < p.frames - 1)
-      for (int64_t j = 0; j < c; ++j) dlast[j] = -next[j];
+      for (int64_t j = 0; j < c; ++j) narrow(-widen(next[j]), dlast[j]);
     else
-      std::fill(dlast, dlast + c, 0.0f);
-    float* dbefore = p.dbefore + (frame / p.frames * p.pixels + pixel) * c;
+      std::fill(dlast, dlast + c, T{});
+    T* dbefore = p.dbefore + (frame / p.frames * p.pixels + pixel) * c;
     if (!t)
-      for (int64_t j = 0; j < c; ++j) dbefore[j] = -dy[j];
+      for (int64_t j = 0; j < c; ++j) narrow(-widen(dy[j]), dbefore[j]);
   }
 }
 
-template <class F>
-inline void stretch(const Pointwise& p, int64_t task, F f) {
+template <class T, class F>
+inline void stretch(const Pointwise<T>& p, int64_t task, F f) {
   const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
   LCR_VECTOR
   for (int64_t i = task * p.kStretch; i < end; ++i) f(i);
 }
 
-void squared_relu(const Pointwise& p, int64_t task) {
-  const float* a = p.a;
-  float* y = p.y;
-  stretch(p, task, [=](int64_t i) { y[i] = a[i] <= 0 ? 0.0f : a[i] * a[i]; });
-}
-
-void squared_relu_backward(const Pointwise& p, int64_t task) {
-  const float *a = p.a, *dy = p.dy;
-  float* da = p.da;
-  stretch(p, task, [=](int64_t i) { da[i] = a[i] <= 0 ? 0.0f : 2.0f * a[i] * dy[i]; });
-}
-
-void sigmoid_product(const Pointwise& p, int64_t task) {
-  const float *a = p.a, *b = p.b;
-  float* y = p.y;
-  stretch(p, task, [=](int64_t i) { y[i] = sigmoid(a[i]) * b[i]; });
-}
-
-void sigmoid_product_backward(const Pointwise& p, int64_t task) {
-  const float *a = p.a, *b = p.b, *dy = p.dy;
-  float *da = p.da, *db = p.db;
+template <class T>
+void squared_relu(const Pointwise<T>& p, int64_t task) {
+  const T* a = p.a;
+  T* y = p.y;
   stretch(p, task, [=](int64_t i) {
-    const float s = sigmoid(a[i]);
-    db[i] = dy[i] * s;
-    da[i] = dy[i] * b[i] * s * (1.0f - s);
+    const float x = widen(a[i]);
+    narrow(x <= 0 ? 0.0f : x * x, y[i]);
   });
+}
+
+template <class T>
+void squared_relu_backward(const Pointwise<T>& p, int64_t task) {
+  const T *a = p.a, *dy = p.dy;
+  T* da = p.da;
+  stretch(p, task, [=](int64_t i) {
+    const float x = widen(a[i]);
+    narrow(x <= 0 ? 0.0f : 2.0f * x * widen(dy[i]), da[i]);
+  });
+}
+
+template <class T>
+void sigmoid_product(const Pointwise<T>& p, int64_t task) {
+  const T *a = p.a, *b = p.b;
+  T* y = p.y;
+  stretch(p, task, [=](int64_t i) { narrow(sigmoid(widen(a[i])) * widen(b[i]), y[i]); });
+}
+
+template <class T>
+void sigmoid_product_backward(const Pointwise<T>& p, int64_t task) {
+  const T *a = p.a, *b = p.b, *dy = p.dy;
+  T *da = p.da, *db = p.db;
+  stretch(p, task, [=](int64_t i) {
+    const float s = sigmoid(widen(a[i])), g = widen(dy[i]);
+    narrow(g * s, db[i]);
+    narrow(g * widen(b[i]) * s * (1.0f - s), da[i]);
+  });
+}
+
+template <class T>
+constexpr FusedTable<T> table() {
+  return {leaky_cell,          leaky_cell_backward,   gated_norm,      gated_norm_backward,
+          rotate,              difference,            difference_backward, squared_relu,
+          squared_relu_backward, sigmoid_product,     sigmoid_product_backward};
 }
 
 }  // namespace
 
 extern const FusedKernel LCR_NAME(fused_kernel);
-const FusedKernel LCR_NAME(fused_kernel) = {
-    LCR_STRING(LCR_ISA),   supported,           leaky_cell,
-    leaky_cell_backward,   gated_norm,          gated_norm_backward,
-    rotate,                difference,          difference_backward,
-    squared_relu,          squared_relu_backward, sigmoid_product,
-    sigmoid_product_backward};
+const FusedKernel LCR_NAME(fused_kernel) = {LCR_STRING(LCR_ISA), supported, table<float>(),
+                                            table<Bfloat16>()};
 
 }  // namespace lcr

@@ -1,22 +1,28 @@
-// The fused kernels' door: plain pointers to float32, as in cpu_kernel.h. All tensors are
-// dense and row-major unless a row length is given.
+// The fused kernels' door: plain pointers, as in cpu_kernel.h. All tensors are dense and
+// row-major unless a row length is given. Activations are of type T, float or Bfloat16;
+// parameters, the cell's memory and all arithmetic are float.
 #pragma once
 
 #include <cstdint>
+
+#include "bfloat16.h"
 
 namespace lcr {
 
 // C_t = f_t C_{t-1} + (1 - f_t) A_t, H_t = C_t sigmoid(A_t), f_t = sigmoid(scale E_t + bias).
 // A task is a block of tokens of one clip, through all its frames.
+template <class T>
 struct LeakyCell {
   static constexpr int64_t kTokens = 16;  // per task
   int64_t clips, frames, tokens, channels;
-  const float *gated, *edges, *scale, *bias, *before;
+  const T *gated, *edges;
+  const float *scale, *bias, *before;
   float *hidden, *memory;
   // The gradient: of hidden and memory (either may be null), to all inputs; those of scale
   // and bias as (tasks, 2, channels).
   const float *dhidden, *dmemory;
-  float *dgated, *dedges, *dbefore, *shares;
+  T *dgated, *dedges;
+  float *dbefore, *shares;
 
   int64_t blocks() const { return (tokens + kTokens - 1) / kTokens; }
   int64_t tasks() const { return clips * blocks(); }
@@ -27,27 +33,32 @@ struct LeakyCell {
 };
 
 // y = (layer_norm(x of a head) weight + bias) silu(gate). A task is some rows.
+template <class T>
 struct GatedNorm {
   static constexpr int64_t kRows = 64;  // per task
   int64_t rows, heads, size;            // channels: heads * size
   int64_t x_row, gate_row;              // row lengths
   float eps;
-  const float *x, *gate, *weight, *bias;
-  float* y;
-  const float* dy;
-  float *dx, *dgate, *shares;  // (tasks, 2, channels) of weight and bias
+  const T *x, *gate;
+  const float *weight, *bias;
+  T* y;
+  const T* dy;
+  T *dx, *dgate;
+  float* shares;  // (tasks, 2, channels) of weight and bias
 
   int64_t tasks() const { return (rows + kRows - 1) / kRows; }
 };
 
 // Pairs (i, i + size / 2) of every head turned by the angles of their token.
+template <class T>
 struct Rotate {
   static constexpr int64_t kRows = 64;
   int64_t rows, heads, size, x_row;
   int64_t tokens, clip_rows;  // angles of row i: token i % tokens of clip i / clip_rows
-  const float *x, *cos, *sin;
+  const T* x;
+  const float *cos, *sin;
   float sign;  // -1 turns back
-  float* y;
+  T* y;
 
   int64_t tasks() const { return (rows + kRows - 1) / kRows; }
 };
@@ -55,44 +66,55 @@ struct Rotate {
 // Every frame's first half of the channels less the frame before's second half; for `y`,
 // scaled and shifted per channel if `scale` is given, and rectified if `relu` is true. Maps
 // lie pixel by pixel. A task is some pixels.
+template <class T>
 struct Difference {
   static constexpr int64_t kPixels = 256;
   int64_t clips, frames, pixels, channels;
-  const float *both, *before;   // (clips, frames, pixels, 2 channels), (clips, pixels, channels)
+  const T *both, *before;  // (clips, frames, pixels, 2 channels), (clips, pixels, channels)
   const float *scale, *shift;
   bool relu;
-  float* y;
-  const float* dy;
-  float *dboth, *dbefore;
+  T* y;
+  const T* dy;
+  T *dboth, *dbefore;
 
   int64_t rows() const { return clips * frames * pixels; }
   int64_t tasks() const { return (rows() + kPixels - 1) / kPixels; }
 };
 
 // Elementwise: y = relu(a)^2, or y = sigmoid(a) b. A task is a stretch of entries.
+template <class T>
 struct Pointwise {
   static constexpr int64_t kStretch = 16384;
   int64_t entries;
-  const float *a, *b, *dy;
-  float *y, *da, *db;
+  const T *a, *b, *dy;
+  T *y, *da, *db;
 
   int64_t tasks() const { return (entries + kStretch - 1) / kStretch; }
+};
+
+template <class T>
+struct FusedTable {
+  void (*leaky_cell)(const LeakyCell<T>&, int64_t task);
+  void (*leaky_cell_backward)(const LeakyCell<T>&, int64_t task);
+  void (*gated_norm)(const GatedNorm<T>&, int64_t task);
+  void (*gated_norm_backward)(const GatedNorm<T>&, int64_t task);
+  void (*rotate)(const Rotate<T>&, int64_t task);
+  void (*difference)(const Difference<T>&, int64_t task);
+  void (*difference_backward)(const Difference<T>&, int64_t task);
+  void (*squared_relu)(const Pointwise<T>&, int64_t task);
+  void (*squared_relu_backward)(const Pointwise<T>&, int64_t task);
+  void (*sigmoid_product)(const Pointwise<T>&, int64_t task);
+  void (*sigmoid_product_backward)(const Pointwise<T>&, int64_t task);
 };
 
 struct FusedKernel {
   const char* name;
   bool (*supported)();
-  void (*leaky_cell)(const LeakyCell&, int64_t task);
-  void (*leaky_cell_backward)(const LeakyCell&, int64_t task);
-  void (*gated_norm)(const GatedNorm&, int64_t task);
-  void (*gated_norm_backward)(const GatedNorm&, int64_t task);
-  void (*rotate)(const Rotate&, int64_t task);
-  void (*difference)(const Difference&, int64_t task);
-  void (*difference_backward)(const Difference&, int64_t task);
-  void (*squared_relu)(const Pointwise&, int64_t task);
-  void (*squared_relu_backward)(const Pointwise&, int64_t task);
-  void (*sigmoid_product)(const Pointwise&, int64_t task);
-  void (*sigmoid_product_backward)(const Pointwise&, int64_t task);
+  FusedTable<float> single;
+  FusedTable<Bfloat16> half;
+
+  const FusedTable<float>& table(float) const { return single; }
+  const FusedTable<Bfloat16>& table(Bfloat16) const { return half; }
 };
 
 }  // namespace lcr
