@@ -4,8 +4,10 @@ from lcr_runtime.edge_methods import EDGE_METHODS, edge_map
 
 from .edge_extract import EdgeExtract
 from .random_affine import RandomAffine
+from .random_grey import RandomGrey
 from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop
+from .time_warp import TimeWarpedSample
 from .tube_mask import TubeMask
 from .video_read import VideoDecode, VideoInit
 
@@ -15,8 +17,10 @@ __all__ = [
     "EdgeExtract",
     "FrameTargets",
     "RandomAffine",
+    "RandomGrey",
     "RandomTemporalCrop",
     "SampleWindow",
+    "TimeWarpedSample",
     "TubeMask",
     "VideoDecode",
     "VideoInit",

@@ -1,11 +1,16 @@
-"""RandomTemporalCrop and RandomAffine: one random change of a whole clip."""
+"""One random change of a whole clip: of its time, its place or its levels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lcr_mmaction.transforms import RandomAffine, RandomTemporalCrop
+from lcr_mmaction.transforms import (
+    RandomAffine,
+    RandomGrey,
+    RandomTemporalCrop,
+    TimeWarpedSample,
+)
 
 
 def clip(frames: int = 3, side: int = 64) -> dict:
@@ -81,3 +86,53 @@ def test_temporal_crop_refuses_wrong_shares(share):
 def test_affine_refuses_wrong_amounts(option):
     with pytest.raises(ValueError, match="RandomAffine needs"):
         RandomAffine(**option)
+
+
+def warped(total: int, start: int = 1, **options: float) -> np.ndarray:
+    sample = TimeWarpedSample(clip_len=16, **options)
+    results = sample(dict(start_index=start, total_frames=total))
+    assert results["num_clips"] == 1 and results["clip_len"] == 16
+    return results["frame_inds"]
+
+
+@pytest.mark.parametrize("total", [1, 5, 16, 200])
+def test_warped_frames_are_in_order_and_inside_the_clip(total):
+    np.random.seed(0)
+    for _ in range(50):
+        frames = warped(total)
+        assert len(frames) == 16 and (np.diff(frames) >= 0).all()
+        assert frames[0] >= 1 and frames[-1] <= total
+
+
+def test_warped_clips_hurry_and_linger_but_reach_the_end():
+    np.random.seed(0)
+    seen = np.array([warped(1600, start=0) for _ in range(200)])
+    even = np.array([warped(1600, start=0, spread=0) for _ in range(200)])
+    assert np.array_equal(even // 100, np.tile(np.arange(16), (200, 1)))
+    assert seen[:, 8].std() > 3 * even[:, 8].std()
+    assert abs(seen[:, 8].mean() - 850) < 60  # no way to bend time is preferred
+    assert (seen[:, 0] < 400).all() and (seen[:, 15] > 1300).all()
+
+
+def test_grey_levels_move_together_and_the_background_stays():
+    np.random.seed(0)
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=-1)
+    looks = []
+    for _ in range(20):
+        first, second = RandomGrey()(dict(imgs=[ramp, ramp.copy()]))["imgs"]
+        assert np.array_equal(first, second) and first.dtype == np.uint8
+        assert (first[0] == 0).all() and (
+            np.diff(first[:, 0, 0].astype(int)) >= 0
+        ).all()
+        assert first[40].min() >= 20
+        looks.append(int(first[150, 0, 0]))
+    assert 125 <= min(looks) < 135 and 165 < max(looks) <= 175
+    (same,) = RandomGrey(scale=0, shift=0)(dict(imgs=[ramp]))["imgs"]
+    assert np.array_equal(same, ramp)
+
+
+def test_warp_and_grey_refuse_wrong_amounts():
+    with pytest.raises(ValueError, match="TimeWarpedSample needs"):
+        TimeWarpedSample(clip_len=16, spread=-1)
+    with pytest.raises(ValueError, match="RandomGrey needs"):
+        RandomGrey(scale=1.5)
