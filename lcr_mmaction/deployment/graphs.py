@@ -28,7 +28,7 @@ class StepGraph(nn.Module):
     """
 
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, model: nn.Module, size: tuple[int, int] | None = None) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class StepGraph(nn.Module):
         zero, one = torch.zeros(1), torch.ones(1)
         mean = getattr(preprocessor, "mean", zero).detach().flatten()
         std = getattr(preprocessor, "std", one).detach().flatten()
-        self.register_buffer("mean", mean.clone())
-        self.register_buffer("std", std.clone())
+        self.register_buffer("mean", mean.repeat(size[1]))
+        self.register_buffer("scale", (1 / std).repeat(size[1]))
         self.like = self.backbone.init_state(1, size)
         # Tracing takes one tensor given twice for one input: clones are distinct.
         self.initial = {k: x.clone() for k, x in state_tensors(self.like).items()}
@@ -70,7 +70,8 @@ class StepGraph(nn.Module):
         """
         tensors = dict(zip(self.state_names, state, strict=True))
         before = state_from_tensors(tensors, self.like)
-        inputs = ((frame.float() - self.mean) / self.std).permute(0, 3, 1, 2)
+        rows = (frame.flatten(2).float() - self.mean) * self.scale
+        inputs = rows.view(frame.shape).permute(0, 3, 1, 2)
         feature, after = self.backbone.step(inputs, before)
         logits = self.head(feature)
         # A graph's outputs must not be its inputs: what the options leave

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..models.backbone import LCRBackbone
+from ..models.block import BlockContext, LCRBlock, PlainLCRBlock
+from ..models.cells import LeakyCell
 from ..models.gate import CrossRWKVGate
 from ..models.mixers import BiWKVMixer
 from ..models.patch_embed import CausalConvStem, PatchEmbed
 from ..models.rope import Rotation
-from ..models.state import Tree
+from ..models.state import BlockState, Tree
+from ..models.token_shift import CausalConvShift
 
 MAX_EXPONENT = 81.0
 """Of e, in the factors of :class:`WKV`: float32 ends at 88, the rest is the keys'."""
@@ -47,77 +51,84 @@ class WKV(nn.Module):
 
     ahead: Tensor
     behind: Tensor
-    own: Tensor
-    to_border: Tensor
+    bonus: Tensor
+    from_start: Tensor
+    to_end: Tensor
+    facing: Tensor
     step: Tensor
     before: Tensor
     after: Tensor
+    other: Tensor
 
     def __init__(self, log_decay: Tensor, bonus: Tensor, tokens: int) -> None:
         super().__init__()
         # What is faster still leaves nothing of the token after next.
-        log_decay = log_decay.clamp(min=-MAX_EXPONENT)
+        log_decay = log_decay.clamp(min=-MAX_EXPONENT).double()
         fastest = float(-log_decay.min())
         largest = max(1, math.floor(2 * MAX_EXPONENT / max(fastest, 1e-6)))
         self.num_chunks = -(-tokens // largest)
         self.size = -(-tokens // self.num_chunks)
         self.padding = self.num_chunks * self.size - tokens
         place = torch.arange(self.size)
-        exponent = (place - self.size / 2)[:, None] * log_decay.double()[:, None]
-        # [H, 1, S, K]: the same for every chunk.
-        self.register_buffer("ahead", exponent.exp().float()[:, None])
-        behind = (-exponent - log_decay[:, None]).exp().float()
-        self.register_buffer("behind", behind[:, None])
-        # At t = s the two factors leave 1 / w.
-        own = (bonus.double() * log_decay.double().exp()).float()
-        self.register_buffer("own", own[:, None, None])
-        # From a chunk's middle to its end: the square, over a chunk, may underflow.
-        half = (self.size / 2 * log_decay).exp()[:, None, :, None]
-        self.register_buffer("to_border", half)
-        self.register_buffer("step", half[:, 0].square())
+        rate = log_decay[:, None]
+        exponent = (place - self.size / 2)[:, None] * rate
+        # Factors are [H, 1, S, K]: the same for every chunk.
+        self._keep("ahead", exponent.exp()[:, None])
+        self._keep("behind", (-exponent - rate).exp()[:, None])
+        self._keep("bonus", bonus[:, None, None])
         self.register_buffer("before", place[:, None] > place)
         self.register_buffer("after", place[:, None] < place)
+        from_start = (place[:, None] * rate).exp()
+        to_end = from_start.flip(1)
+        if self.num_chunks == 2:
+            self._keep("facing", torch.stack([to_end, from_start], dim=1))
+            self.register_buffer("other", torch.tensor([1, 0]))
+        elif self.num_chunks > 2:
+            self._keep("from_start", from_start[:, None])
+            self._keep("to_end", to_end[:, None])
+            self._keep("step", (self.size * log_decay).exp()[..., None])
+
+    def _keep(self, name: str, factor: Tensor) -> None:
+        self.register_buffer(name, factor.float().clone())
 
     def forward(self, r: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Mix tokens of heads ``[B, H, L, K]``; same shape."""
-        tokens = r.shape[2]
+        """Mix tokens of heads ``[H, L, K]``; same shape."""
+        tokens = r.shape[1]
         if self.padding:
             r, k, v = (F.pad(x, (0, 0, 0, self.padding)) for x in (r, k, v))
-        r, k, v = (x.unflatten(2, (self.num_chunks, self.size)) for x in (r, k, v))
-        forward, backward = r * self.ahead, r * self.behind
-        past, future = k * self.behind, k * self.ahead
-        own = (forward * past * self.own).sum(dim=-1, keepdim=True)
-        scores = torch.where(self.after, backward @ future.mT, own)
-        scores = torch.where(self.before, forward @ past.mT, scores)
+        r, k, v = (x.unflatten(1, (self.num_chunks, self.size)) for x in (r, k, v))
+        own = (r * k * self.bonus).sum(dim=-1, keepdim=True)
+        past = (r * self.ahead) @ (k * self.behind).mT
+        future = (r * self.behind) @ (k * self.ahead).mT
+        scores = torch.where(self.before, past, torch.where(self.after, future, own))
         mixed = scores @ v
-        if self.num_chunks > 1:
-            mixed = mixed + forward @ self._behind(past.mT @ v, False)
-            mixed = mixed + backward @ self._behind(future.mT @ v, True)
-        mixed = mixed.flatten(2, 3)
-        return mixed[:, :, :tokens] if self.padding else mixed
+        if self.num_chunks == 2:
+            # Each sees the other alone: one product does for both directions.
+            sums = (k * self.facing).mT @ v
+            mixed = mixed + (r * self.facing) @ sums.index_select(1, self.other)
+        elif self.num_chunks > 2:
+            past = self._behind((k * self.to_end).mT @ v)
+            future = self._behind(((k * self.from_start).mT @ v).flip(1)).flip(1)
+            mixed = mixed + (r * self.from_start) @ past + (r * self.to_end) @ future
+        mixed = mixed.flatten(1, 2)
+        return mixed[:, :tokens] if self.padding else mixed
 
-    def _behind(self, sums: Tensor, reverse: bool) -> Tensor:
-        """What chunks see of those behind them, from sums ``[B, H, chunks, K, V]``."""
-        chunks = list((sums * self.to_border).unbind(dim=2))
-        if reverse:
-            chunks.reverse()
-        seen = [torch.zeros_like(chunks[0]), chunks[0]]
-        for chunk in chunks[1:-1]:
+    def _behind(self, sums: Tensor) -> Tensor:
+        """What lies behind every chunk, of sums of each ``[H, chunks, K, V]``."""
+        chunks = sums.unbind(dim=1)
+        seen = [torch.zeros_like(chunks[0])]
+        for chunk in chunks[:-1]:
             seen.append(seen[-1] * self.step + chunk)
-        if reverse:
-            seen.reverse()
-        return torch.stack(seen, dim=2) * self.to_border
+        return torch.stack(seen, dim=1)
 
 
 class GatePart(nn.Module):
-    """:class:`.gate.CrossRWKVGate` with the operator written out.
+    """:class:`.gate.CrossRWKVGate` of one frame, with the operator written out.
 
     Args:
         gate: Its mixer is :class:`.mixers.BiWKVMixer`.
         tokens: L.
     """
-
-    swap: Tensor
 
     def __init__(self, gate: CrossRWKVGate, tokens: int) -> None:
         super().__init__()
@@ -128,61 +139,146 @@ class GatePart(nn.Module):
         mixer = gate.mixer
         assert isinstance(mixer, BiWKVMixer)
         self.wkv = WKV(-mixer.decay_speed.exp(), mixer.bonus, tokens)
-        half = mixer.bonus.shape[1] // 2
-        # Swaps the halves of a head: less memory to move than slices.
-        self.register_buffer("swap", torch.eye(2 * half).roll(half, 0))
 
     def forward(
         self, query: Tensor, source: Tensor, rotation: Rotation | None
     ) -> Tensor:
-        """As the gate."""
+        """As the gate: one frame, ``[..., L, C]``."""
+        shape = query.shape
+        query, source = (x.reshape(1, *shape[-2:]) for x in (query, source))
         receptance, key = self.receptance(query), self.key(source)
-        receptance, key = self._heads(receptance), self._heads(key)
+        heads = [self._heads(x) for x in (receptance, key)]
         if rotation is not None:
-            cos, sin = (part[:, :, 0] for part in rotation)
-            cos, sin = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
-            receptance = receptance * cos + (receptance @ self.swap) * sin
-            key = key * cos + (key @ self.swap) * sin
-        mixed = self.wkv(receptance, key, self._heads(self.value(source)))
-        return self.output(self.norm(mixed.transpose(1, 2), self.gate(query)))
+            cos, sin = (torch.cat([x, x], -1).transpose(1, 2) for x in rotation)
+            # OpenVINO knows this form, transposition included, as one operator.
+            heads = [x * cos + self._turned(x) * sin for x in heads]
+        heads.append(self._heads(self.value(source)))
+        mixed = self.wkv(*(x[0] for x in heads)).transpose(0, 1)
+        # A row a head: engines normalise the last axis of three in one operator.
+        rows = mixed.flatten(0, 1)[None]
+        normed = F.layer_norm(rows, rows.shape[-1:], eps=self.norm.eps)
+        normed = normed.reshape(query.shape)
+        gate = self.gate(query)
+        gated = (normed * self.norm.weight + self.norm.bias) * (gate * gate.sigmoid())
+        return self.output(gated).reshape(shape)
 
     def _heads(self, tokens: Tensor) -> Tensor:
-        """``[N, T, L, C]`` as ``[N * T, H, L, K]``."""
-        heads = tokens.unflatten(-1, (self.num_heads, -1)).flatten(0, 1)
-        return heads.transpose(1, 2)
+        """``[1, L, C]`` as ``[1, H, L, K]``."""
+        return tokens.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+    @staticmethod
+    def _turned(x: Tensor) -> Tensor:
+        """A quarter turn of the channel pairs ``(i, i + K / 2)``."""
+        left, right = x.chunk(2, dim=-1)
+        return torch.cat([-right, left], dim=-1)
+
+
+class BlockPart(nn.Module):
+    """:class:`.block.LCRBlock` of one frame, in tensors ``[1, L, C]`` throughout.
+
+    A step has neither clips nor time, and an axis for them keeps engines from joining
+    what is elementwise: they do not see through a change of shape.
+
+    Args:
+        block: What :meth:`fits`.
+        tokens: L.
+    """
+
+    def __init__(self, block: LCRBlock, tokens: int) -> None:
+        super().__init__()
+        assert isinstance(block.shift, CausalConvShift)
+        assert isinstance(block.cell, LeakyCell)
+        self.norm, self.shift, self.cell = block.norm, block.shift, block.cell
+        self.gate = GatePart(block.gate, tokens)
+        self.residual, self.frame_answers = block.residual, block.frame_answers
+        self.init_state = block.init_state
+        mix = block.channel_mix
+        self.eps = block.channel_norm.eps
+        self.key = _after_norm(block.channel_norm, mix.key)
+        self.receptance = _after_norm(block.channel_norm, mix.receptance)
+        self.value = mix.value
+
+    @staticmethod
+    def fits(block: nn.Module) -> bool:
+        """Whether a block is of the kind that this part is written for."""
+        return (
+            isinstance(block, LCRBlock)
+            and type(block) in (LCRBlock, PlainLCRBlock)
+            and type(block.gate.mixer) is BiWKVMixer
+            and type(block.shift) is CausalConvShift
+            and type(block.cell) is LeakyCell
+        )
+
+    def forward(
+        self, tokens: Tensor, edges: Tensor, state: BlockState, context: BlockContext
+    ) -> tuple[Tensor, Tensor, BlockState]:
+        """As the block: ``[1, 1, L, C]``."""
+        tokens, edges = tokens.squeeze(1), edges.squeeze(1)
+        query, shifted = self._shift(self.norm(tokens), state.shifted, context)
+        source = edges + query if self.frame_answers else edges
+        gated = self.gate(query, source, context.rotation)
+        forget = (edges * self.cell.scale + self.cell.bias).sigmoid()
+        memory = forget * state.memory + (1 - forget) * gated
+        hidden = memory * gated.sigmoid()
+        tokens = tokens + hidden if self.residual else hidden
+        normed = F.layer_norm(tokens, tokens.shape[-1:], eps=self.eps)
+        value = self.value(self.key(normed).relu().square())
+        tokens = tokens + self.receptance(normed).sigmoid() * value
+        return tokens.unsqueeze(1), memory.unsqueeze(1), BlockState(memory, shifted)
+
+    def _shift(
+        self, normed: Tensor, before: Tensor, context: BlockContext
+    ) -> tuple[Tensor, Tensor]:
+        """Shift the patch tokens; what the next frame gets is the second result."""
+        grid, prefix = context.grid, context.num_prefix
+        patches = normed[:, prefix:] if prefix else normed
+        maps = patches.unflatten(1, (grid.height, grid.width)).permute(0, 3, 1, 2)
+        now, last = (
+            F.conv2d(maps, taps, padding=1, groups=len(taps)).permute(0, 2, 3, 1)
+            for taps in self.shift.weight.detach().chunk(2)
+        )
+        shifted = now.flatten(1, 2) + before
+        if prefix:
+            shifted = torch.cat([normed[:, :prefix], shifted], dim=1)
+        return shifted, last.flatten(1, 2)
 
 
 class StemPart(PatchEmbed):
     """:class:`.patch_embed.CausalConvStem` with its batch norms in its convolutions.
 
+    What it keeps is scaled by its norms, negative, and channels last, as convolutions
+    make it in engines: they then add it to the next frame's at no cost.
+
     Args:
-        stem: Its statistics stay as they are. What it keeps is scaled by its norms.
+        stem: It stays as it is.
     """
 
     def __init__(self, stem: CausalConvStem) -> None:
         nn.Module.__init__(self)
-        self.init_state = stem.init_state  # type: ignore[method-assign]
-        self.convs = nn.ModuleList()
+        self.state_of_stem = stem.init_state
+        self.now, self.change = nn.ModuleList(), nn.ModuleList()
         for conv, norm in zip(stem.convs, stem.norms, strict=True):
             assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
             assert norm.running_mean is not None and norm.running_var is not None
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             now, change = (conv.weight * scale[:, None, None, None]).chunk(2, dim=1)
             bias = norm.bias - norm.running_mean * scale
-            both = nn.Conv2d(now.shape[1], 2 * len(now), 3, 2, 1)
-            both.weight = nn.Parameter(torch.cat([now + change, change]))
-            both.bias = nn.Parameter(torch.cat([bias, torch.zeros_like(bias)]))
-            self.convs.append(both)
+            self.now.append(_convolution(now + change, bias))
+            self.change.append(_convolution(-change))
+
+    def init_state(self, batch_size: int, size: tuple[int, int]) -> Tree:
+        """Zeros, ``[N, H, W, C]`` a layer."""
+        state = self.state_of_stem(batch_size, size)
+        return tuple(x.permute(0, 2, 3, 1).contiguous() for x in state)
 
     def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
         """As the stem, of one frame: ``[N, 1, C, H, W]``."""
         maps, kept = frames.flatten(0, 1), []
-        for i, conv in enumerate(self.convs):
+        for i, (now, change) in enumerate(zip(self.now, self.change, strict=True)):
             if i:
                 maps = maps.relu()
-            now, last = conv(maps).chunk(2, dim=1)
-            maps = now - before[i]
-            kept.append(last)
+            kept.append(change(maps).permute(0, 2, 3, 1))
+            maps = now(maps) + before[i].permute(0, 3, 1, 2)
         return maps.flatten(2).transpose(1, 2).unsqueeze(1), tuple(kept)
 
 
@@ -197,10 +293,12 @@ def with_parts(backbone: LCRBackbone, size: tuple[int, int]) -> LCRBackbone:
     backbone = copy.deepcopy(backbone).eval()
     patch = backbone.patch_size
     tokens = backbone.num_prefix + (size[0] // patch) * (size[1] // patch)
-    for block in backbone.blocks:
+    for i, block in enumerate(backbone.blocks):
         gate = getattr(block, "gate", None)
+        if BlockPart.fits(block):
+            backbone.blocks[i] = BlockPart(cast(LCRBlock, block), tokens)
         # Only the static mixer: a decay a token is no constant.
-        if isinstance(gate, CrossRWKVGate) and type(gate.mixer) is BiWKVMixer:
+        elif isinstance(gate, CrossRWKVGate) and type(gate.mixer) is BiWKVMixer:
             block.gate = GatePart(gate, tokens)
     if isinstance(backbone.frame_embed, CausalConvStem):
         backbone.frame_embed = StemPart(backbone.frame_embed)
@@ -219,3 +317,21 @@ def _halves(linear: nn.Linear) -> tuple[nn.Linear, nn.Linear]:
         )
         halves.append(half)
     return halves[0], halves[1]
+
+
+def _after_norm(norm: nn.LayerNorm, linear: nn.Linear) -> nn.Linear:
+    """A linear that reads a norm, with the norm's weight and bias in its own."""
+    folded = nn.Linear(linear.in_features, linear.out_features)
+    bias = linear.weight @ norm.bias
+    folded.weight = nn.Parameter(linear.weight * norm.weight)
+    folded.bias = nn.Parameter(bias if linear.bias is None else bias + linear.bias)
+    return folded
+
+
+def _convolution(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
+    """One of 3x3 with stride 2."""
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, 2, 1, bias=bias is not None)
+    conv.weight = nn.Parameter(weight)
+    if bias is not None:
+        conv.bias = nn.Parameter(bias)
+    return conv
