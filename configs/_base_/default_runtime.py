@@ -33,6 +33,9 @@ env_cfg = dict(
     dist_cfg=dict(backend="nccl"),
 )
 
+# Batch norm of all processes together: several train as one would.
+sync_bn = "torch"
+
 log_processor = dict(type="LogProcessor", window_size=20, by_epoch=True)
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
 visualizer = dict(type="ActionVisualizer", vis_backends=vis_backends)

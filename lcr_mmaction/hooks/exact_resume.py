@@ -108,6 +108,9 @@ class _PendingValidation(Hook):
         runner.logger.info(
             f"Validating epoch {runner.epoch}, which the resumed run had not done."
         )
+        # Of the last step, as they would be now; saved with the best checkpoint.
+        runner.message_hub.update_info("epoch", runner.epoch - 1)
+        runner.message_hub.update_info("iter", runner.iter - 1)
         runner.val_loop.run()
 
 

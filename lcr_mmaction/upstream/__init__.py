@@ -23,7 +23,11 @@ def apply_mends() -> None:
     # These import MMCV and MMAction2 themselves.
     from .amp import mend_amp_on_cpu
     from .checkpoints import mend_checkpoint_loading
-    from .distributed import mend_cpu_data_parallel, mend_cpu_init_dist
+    from .distributed import (
+        mend_cpu_data_parallel,
+        mend_cpu_init_dist,
+        mend_cpu_sync_bn,
+    )
     from .embedded_configs import mend_configs_in_checkpoints
     from .inferencer import mend_inferencer_reader, mend_inferencer_videos
 
@@ -32,6 +36,7 @@ def apply_mends() -> None:
     mend_configs_in_checkpoints()
     mend_cpu_init_dist()
     mend_cpu_data_parallel()
+    mend_cpu_sync_bn()
     mend_amp_on_cpu()
     mend_inferencer_reader()
     mend_inferencer_videos()

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import mmengine.dist.utils
+import mmengine.runner.runner
 import torch
 from mmengine.device import get_device
 from mmengine.model import MMDistributedDataParallel
+
+from .sync_bn import convert_on_cpu
 
 
 @contextmanager
@@ -70,3 +73,24 @@ def mend_cpu_data_parallel() -> None:
         upstream(self, *args, **kwargs)
 
     MMDistributedDataParallel.__init__ = init
+
+
+def mend_cpu_sync_bn() -> None:
+    """Let ``sync_bn='torch'`` of a config train on the CPU.
+
+    The fault: PyTorch's ``SyncBatchNorm`` refuses tensors on the CPU. Inactive where
+    there is an accelerator.
+    """
+    upstream = mmengine.runner.runner.convert_sync_batchnorm
+    if get_device() != "cpu" or hasattr(upstream, "__wrapped__"):
+        return
+
+    @functools.wraps(upstream)
+    def convert(
+        module: torch.nn.Module, implementation: str = "torch"
+    ) -> torch.nn.Module:
+        if implementation == "torch":
+            return convert_on_cpu(module)
+        return upstream(module, implementation)
+
+    mmengine.runner.runner.convert_sync_batchnorm = convert

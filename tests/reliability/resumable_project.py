@@ -73,8 +73,9 @@ vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(vis_backends=vis_backends)
 """
 
-# KILL names when the process kills itself: "iter 7", "save 3" (in the middle of the
-# third checkpoint), "rename 3" (whole on disk, but not yet by its name).
+# KILL names when the process kills itself: "iter 7", "val 1" (before its first
+# validation), "save 3" (in the middle of the third checkpoint), "rename 3" (whole on
+# disk, but not yet by its name).
 KILLER = """
 import os, signal
 from mmaction.registry import HOOKS
@@ -89,6 +90,10 @@ def dies(*args):
 class Killer(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if KIND == 'iter' and runner.iter == int(WHEN):
+            dies()
+
+    def before_val(self, runner):
+        if KIND == 'val':
             dies()
 
 if KIND in ('save', 'rename'):

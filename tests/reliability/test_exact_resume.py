@@ -27,7 +27,7 @@ train_dataloader = dict(
 
 @pytest.mark.parametrize(
     ("changes", "kills"),
-    [("", ["save 3", "iter 17"]), (IN_THE_MIDDLE, ["iter 14"])],
+    [("", ["save 3", "iter 17", "val 1"]), (IN_THE_MIDDLE, ["iter 14"])],
     ids=["epochs", "iterations"],
 )
 def test_a_killed_run_ends_like_a_whole_one(

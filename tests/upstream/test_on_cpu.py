@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmengine.dist.utils
+import mmengine.runner.runner
 import pytest
 import torch
 from mmaction.registry import OPTIM_WRAPPERS
@@ -75,14 +76,17 @@ def test_nothing_changes_where_there_is_an_accelerator(
     monkeypatch.setattr(OPTIM_WRAPPERS, "_module_dict", {})
     monkeypatch.setattr(mmengine.dist.utils, "_init_dist_pytorch", upstream)
     monkeypatch.setattr(MMDistributedDataParallel, "__init__", upstream)
+    monkeypatch.setattr(mmengine.runner.runner, "convert_sync_batchnorm", upstream)
 
     mend_amp_on_cpu()
     distributed.mend_cpu_init_dist()
     distributed.mend_cpu_data_parallel()
+    distributed.mend_cpu_sync_bn()
 
     assert OPTIM_WRAPPERS.module_dict == {}
     assert mmengine.dist.utils._init_dist_pytorch is upstream
     assert MMDistributedDataParallel.__init__ is upstream
+    assert mmengine.runner.runner.convert_sync_batchnorm is upstream
 
 
 @on_cpu
