@@ -29,8 +29,11 @@ train_pipeline, val_pipeline, test_pipeline = clip_pipelines(
     # trade places: flip_label_map={0: 1, 1: 0}.
     flip=dict(flip_ratio=0.5),
 )
-# Actions begin and end elsewhere, and run faster or slower.
-train_pipeline.insert(1, dict(type="RandomTemporalCrop", min_share=0.7))
+# Actions begin and end elsewhere, hurry and linger.
+train_pipeline[1:2] = [
+    dict(type="RandomTemporalCrop", min_share=0.7),
+    dict(type="TimeWarpedSample", clip_len=16),
+]
 train_dataloader = dict(
     batch_size=16,
     num_workers=2,

@@ -108,7 +108,7 @@ def test_the_custom_config_takes_as_many_steps_for_few_clips(
     config = Config.fromfile(CONFIGS / "lcr_custom.py")
     assert config.train_cfg.max_epochs == config.param_scheduler[-1].end == epochs
     steps = [step.type for step in config.train_dataloader.dataset.pipeline]
-    assert steps[:3] == ["VideoInit", "RandomTemporalCrop", "UniformSample"]
+    assert steps[:3] == ["VideoInit", "RandomTemporalCrop", "TimeWarpedSample"]
 
 
 def test_a_new_data_set_is_a_short_file(tmp_path):
