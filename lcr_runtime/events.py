@@ -11,6 +11,8 @@ import numpy as np
 from .running_mean import smooth
 
 BACKGROUND = ("No gesture", "Doing other things")
+# Of sums of times: three thirds of a frame are a frame.
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,21 @@ class EventDetector:
         self.current: GestureEvent | None = None
         self._onset = np.full(len(self.labels), np.nan)
         self._ended = np.full(len(self.labels), -np.inf)
-        self._leader, self._led = -1, 0
+        self._leader, self._led = -1, 0.0
         # Frames without a gesture in a row, and whether enough since the last event.
-        self._quiet, self._rested = 0, True
+        self._quiet, self._rested = 0.0, True
         self._time = 0.0
 
-    def update(self, scores: np.ndarray, time: float) -> list[GestureEvent]:
+    def update(
+        self, scores: np.ndarray, time: float, elapsed: float = 1.0
+    ) -> list[GestureEvent]:
         """Take the scores of one frame.
 
         Args:
             scores: Probabilities ``[num_classes]``.
             time: The frame's, in seconds, not before the last one's.
+            elapsed: Time since the last frame in intervals of training: for how many
+                frames this one counts.
 
         Returns:
             Events that started or ended with this frame, ends first.
@@ -123,9 +129,9 @@ class EventDetector:
         above = scores >= self.off
         self._onset = np.where(above & ~np.isnan(self._onset), self._onset, time)
         self._onset[~above] = np.nan
-        self._quiet = 0 if (above & self.is_gesture).any() else self._quiet + 1
-        self._rested |= self._quiet >= self.rest
-        candidate = self._candidate(scores, time)
+        self._quiet = 0 if (above & self.is_gesture).any() else self._quiet + elapsed
+        self._rested |= self._quiet >= self.rest - ROUNDING
+        candidate = self._candidate(scores, time, elapsed)
         events = []
         if self.current is not None:
             current = self.current
@@ -161,16 +167,17 @@ class EventDetector:
         self.current = None
         return [ended]
 
-    def _candidate(self, scores: np.ndarray, time: float) -> int | None:
+    def _candidate(self, scores: np.ndarray, time: float, elapsed: float) -> int | None:
         """Class that has led, at ``on`` or above, for long enough."""
         leader = int(np.argmax(scores))
         if not self.is_gesture[leader] or scores[leader] < self.on:
-            self._leader, self._led = -1, 0
+            self._leader, self._led = -1, 0.0
             return None
-        self._led = self._led + 1 if leader == self._leader else 1
+        self._led = self._led + elapsed if leader == self._leader else elapsed
         self._leader = leader
         cooled = time - self._ended[leader] >= self.cooldown
-        ready = self._led >= self.min_frames and cooled and self._rested
+        long = self._led >= self.min_frames - ROUNDING
+        ready = long and cooled and self._rested
         return leader if ready else None
 
 

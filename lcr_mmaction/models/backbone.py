@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import cast
 
 import torch
@@ -192,13 +193,15 @@ class LCRBackbone(BaseModule):
         """Class tokens before the patch tokens."""
         return int(self.readout == "cls")
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, elapsed: Tensor | None = None) -> Tensor:
         """Read clips.
 
         Args:
             clips: Normalised clips ``[N, C, T, H, W]``, C = 4 (RGB and edge) or
                 3 (RGB; edges are then found in the graph). Patches that
                 ``TubeMask`` marked are dropped.
+            elapsed: Time since the last frame, 0 or more, in intervals between the
+                frames of training, ``[N, T]``; 1 for the first. None: all are 1.
 
         Returns:
             Features of every frame, ``[N, T, 2 * embed_dims]``: the readout of
@@ -215,8 +218,11 @@ class LCRBackbone(BaseModule):
         grid = TokenGrid(height, width, keep)
         state = self._zero_state(clips.shape[0], grid)
         features = []
-        for part in clips.transpose(1, 2).split(self._frames_at_once(clips), dim=1):
-            feature, state = self._run(part, state, grid)
+        at_once = self._frames_at_once(clips)
+        parts = clips.transpose(1, 2).split(at_once, dim=1)
+        times = repeat(None) if elapsed is None else elapsed.split(at_once, dim=1)
+        for part, time in zip(parts, times, strict=False):
+            feature, state = self._run(part, state, grid, time)
             features.append(feature)
         return torch.cat(features, dim=1)
 
@@ -260,12 +266,16 @@ class LCRBackbone(BaseModule):
         height, width = (side // self.patch_size for side in size)
         return self._zero_state(batch_size, TokenGrid(height, width))
 
-    def step(self, frame: Tensor, state: LCRState) -> tuple[Tensor, LCRState]:
+    def step(
+        self, frame: Tensor, state: LCRState, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, LCRState]:
         """Read one frame of a stream.
 
         Args:
             frame: Normalised frames ``[N, C, H, W]``, C = 4 or 3.
             state: From :meth:`init_state` or the last call.
+            elapsed: Time since the last frame, 0 or more, in intervals between the
+                frames of training, ``[N]``; 1 for a stream's first. None: all are 1.
 
         Returns:
             Features ``[N, 2 * embed_dims]``, those of the clip's last frame to
@@ -285,17 +295,27 @@ class LCRBackbone(BaseModule):
                     f"= {tuple(kept.shape[:2])}: call init_state({frame.shape[0]}, "
                     f"{tuple(frame.shape[-2:])})"
                 )
-        features, state = self._run(frame.unsqueeze(1), state, grid)
+        times = None if elapsed is None else elapsed.unsqueeze(1)
+        features, state = self._run(frame.unsqueeze(1), state, grid, times)
         return features[:, 0], state
 
     def _run(
-        self, frames: Tensor, state: LCRState, grid: TokenGrid
+        self,
+        frames: Tensor,
+        state: LCRState,
+        grid: TokenGrid,
+        elapsed: Tensor | None,
     ) -> tuple[Tensor, LCRState]:
         """Run frames ``[N, T, C, H, W]`` from a state."""
+        if elapsed is not None and elapsed.shape != frames.shape[:2]:
+            raise ValueError(
+                f"elapsed has shape {tuple(elapsed.shape)}, but the frames are (N, T) "
+                f"= {tuple(frames.shape[:2])}: give a time for each frame"
+            )
         if frames.shape[2] == 3:
             frames = torch.cat([frames, self.graph_edges(frames)], dim=2)
         rgb, edge = frames.split([3, 1], dim=2)
-        tokens, maps = self.frame_embed(rgb, state.maps)
+        tokens, maps = self.frame_embed(rgb, state.maps, elapsed)
         edges, _ = self.edge_embed(edge, ())
         if self.positions is not None:
             tokens = tokens + self.positions(grid)
@@ -306,7 +326,7 @@ class LCRBackbone(BaseModule):
             tokens = torch.cat([self.cls_token.expand(shape), tokens], dim=2)
             edges = torch.cat([self.cls_edge.expand(shape), edges], dim=2)
         rotation = None if self.rope is None else self.rope(grid, self.num_prefix)
-        context = BlockContext(grid, rotation, self.num_prefix)
+        context = BlockContext(grid, rotation, self.num_prefix, elapsed)
         after = []
         memory = tokens
         for block, before in zip(self.blocks, state.blocks, strict=True):

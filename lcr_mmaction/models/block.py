@@ -26,11 +26,14 @@ class BlockContext(NamedTuple):
         grid: Where the patch tokens lie.
         rotation: Rotary positions, or None.
         num_prefix: Class tokens before the patches, 0 or 1.
+        elapsed: Time since the last frame in intervals of training, ``[N, T]``; None
+            where all are 1.
     """
 
     grid: TokenGrid
     rotation: Rotation | None
     num_prefix: int
+    elapsed: Tensor | None = None
 
 
 class LCRBlock(nn.Module):
@@ -109,7 +112,7 @@ class LCRBlock(nn.Module):
         query, shifted = self._shift(self.norm(tokens), state.shifted, context)
         source = edges + query if self.frame_answers else edges
         hidden, memory, kept = self.recur(
-            query, source, edges, state.memory, context.rotation
+            query, source, edges, state.memory, context.rotation, context.elapsed
         )
         tokens = tokens + self.drop_path(hidden) if self.residual else hidden
         tokens = tokens + self.drop_path(self.channel_mix(self.channel_norm(tokens)))
@@ -122,6 +125,7 @@ class LCRBlock(nn.Module):
         edges: Tensor,
         state: Tree,
         rotation: Rotation | None,
+        elapsed: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tree]:
         """From gate to cell, all frames at once: the gate waits for no state.
 
@@ -131,11 +135,13 @@ class LCRBlock(nn.Module):
             edges: Edge tokens, ``[N, T, L, C]``.
             state: ``memory`` of the block's state before the first frame.
             rotation: Rotary positions, or None.
+            elapsed: As in :class:`BlockContext`.
 
         Returns:
             H and C of every frame, ``[N, T, L, C]`` each, and ``memory`` after them.
         """
-        return self.cell(self.gate(query, source, rotation), edges, state)
+        gated = self.gate(query, source, rotation)
+        return self.cell(gated, edges, state, elapsed)
 
     def _shift(
         self, normed: Tensor, before: Tree, context: BlockContext
@@ -143,8 +149,10 @@ class LCRBlock(nn.Module):
         """Shift the patch tokens; a class token has no neighbours."""
         prefix = context.num_prefix
         if not prefix:
-            return self.shift(normed, before, context.grid)
-        shifted, last = self.shift(normed[:, :, prefix:], before, context.grid)
+            return self.shift(normed, before, context.grid, context.elapsed)
+        shifted, last = self.shift(
+            normed[:, :, prefix:], before, context.grid, context.elapsed
+        )
         return torch.cat([normed[:, :, :prefix], shifted], dim=2), last
 
 
@@ -173,15 +181,21 @@ class FeedbackLCRBlock(LCRBlock):
         edges: Tensor,
         state: Tree,
         rotation: Rotation | None,
+        elapsed: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tree]:
         """From gate to cell, one frame after the other."""
         hidden, cell = state["hidden"], state["cell"]
         all_hidden, all_memory = [], []
         frames = zip(*(x.split(1, dim=1) for x in (query, source, edges)), strict=True)
-        for query_t, source_t, edges_t in frames:
+        for t, (query_t, source_t, edges_t) in enumerate(frames):
             query_t = query_t + hidden.unsqueeze(1)
             hidden_t, memory_t, cell = super().recur(
-                query_t, source_t, edges_t, cell, rotation
+                query_t,
+                source_t,
+                edges_t,
+                cell,
+                rotation,
+                None if elapsed is None else elapsed[:, t : t + 1],
             )
             hidden = hidden_t[:, 0]
             all_hidden.append(hidden_t)

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from ..ops.fused import accumulate, leaky_cell
+from .elapsed import as_factor, over_time
 from .state import Tree
+
+EPS = 1e-5
 
 
 class Cell(nn.Module, ABC):
@@ -23,6 +26,7 @@ class Cell(nn.Module, ABC):
     - Causal: frame t depends on frames up to t and on the state given. A clip gives
       what its frames give one by one, each with the state after the last.
     - Pure: no argument is changed in place, nothing is kept between calls.
+    - Times of 1 between all frames change nothing.
     - Its state is a tensor ``[N, L, ...]``, or tuples and dicts of such: a cell may
       keep several memories. All zeros is the state before the first frame.
 
@@ -43,7 +47,11 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tree
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tree,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tree]:
         """Take up frames.
 
@@ -51,6 +59,8 @@ class Cell(nn.Module, ABC):
             gated: Outputs A of the CrossRWKV gate, ``[N, T, L, C]``.
             edges: Embedded edges E, ``[N, T, L, C]``.
             state: That after the frame before the first.
+            elapsed: Time since the last frame in intervals of training, ``[N, T]``;
+                None where all are 1.
 
         Returns:
             Output H and memory C of every frame, ``[N, T, L, C]`` each, and the state
@@ -62,13 +72,19 @@ class PaperCell(Cell):
     """The paper's cell, taken literally; its memory is not bounded.
 
     ``C_t = E_t * (tanh(A_t) + C_{t-1}) + C_{t-1}``: that is ``keep = 1 + E_t``,
-    ``take = E_t``.
+    ``take = E_t``. Over another time E_t counts that much more or less.
     """
 
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tensor
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tensor,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take up frames."""
+        if elapsed is not None:
+            edges = edges * as_factor(elapsed, edges)
         memory = accumulate(edges * gated.tanh(), 1 + edges, state)
         return memory.tanh() * gated.sigmoid(), memory, memory[:, -1]
 
@@ -76,7 +92,9 @@ class PaperCell(Cell):
 class EdgeForgetCell(Cell):
     """Base of the cells with the edge as a forget gate between 0 and 1.
 
-    ``f_t = sigmoid(a * E_t + b)``, scale a and bias b learned, one a channel.
+    ``f_t = sigmoid(a * E_t + b)``, scale a and bias b learned, one a channel. It is
+    what is kept in an interval between frames; over other times see
+    :func:`.over_time`.
 
     Args:
         dim: Channels C.
@@ -89,23 +107,33 @@ class EdgeForgetCell(Cell):
         self.scale = nn.Parameter(torch.ones(dim))
         self.bias = nn.Parameter(torch.linspace(*init_bias, dim))
 
-    def forget(self, edges: Tensor) -> Tensor:
-        """Forget gate f of embedded edges ``[..., C]``."""
-        return torch.addcmul(self.bias, edges, self.scale).sigmoid()
+    def forget(self, edges: Tensor, elapsed: Tensor | None = None) -> Tensor:
+        """Forget gate f of embedded edges ``[N, T, L, C]``, over the time elapsed."""
+        return over_time(torch.addcmul(self.bias, edges, self.scale), elapsed)
 
 
 class BoundedCell(EdgeForgetCell):
     """The cell of SwinLSTM (arXiv 2308.09891), gated by the edge.
 
-    ``C_t = f_t * (C_{t-1} + tanh(A_t))``, so that ``|C| <= f / (1 - f)``.
+    ``C_t = f_t * (C_{t-1} + tanh(A_t))``, so that ``|C| <= f / (1 - f)``. Over a time
+    dt it is ``C_t = f^dt C_{t-1} + f (1 - f^dt) / (1 - f) tanh(A_t)``.
     """
 
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tensor
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tensor,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take up frames."""
-        forget = self.forget(edges)
-        memory = accumulate(forget * gated.tanh(), forget, state)
+        keep = take = self.forget(edges, elapsed)
+        if elapsed is not None:
+            # Input that arrives all along: the memory settles where it does at any
+            # other rate. Where f rounds to 1 the quotient is dt.
+            forget, time = self.forget(edges), as_factor(elapsed, edges)
+            take = forget * ((1 - keep + EPS * time) / (1 - forget + EPS))
+        memory = accumulate(take * gated.tanh(), keep, state)
         return memory.tanh() * gated.sigmoid(), memory, memory[:, -1]
 
 
@@ -119,10 +147,19 @@ class LeakyCell(EdgeForgetCell):
     """
 
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tensor
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tensor,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take up frames."""
-        hidden, memory = leaky_cell(gated, edges, self.scale, self.bias, state)
+        if elapsed is None:
+            hidden, memory = leaky_cell(gated, edges, self.scale, self.bias, state)
+        else:
+            keep = self.forget(edges, elapsed)
+            memory = accumulate((1 - keep) * gated, keep, state)
+            hidden = memory * gated.sigmoid()
         return hidden, memory, memory[:, -1]
 
 
@@ -134,7 +171,11 @@ class NoRecurrence(Cell):
         return ()
 
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tree
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tree,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tree]:
         """Pass the frames on."""
         return gated, gated, state

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ops.fused import normed_difference
+from .elapsed import one_interval_ago
 from .state import Tree
 
 
@@ -19,6 +20,7 @@ class PatchEmbed(nn.Module, ABC):
       before the first. A clip gives what its frames give one by one.
     - Pure: no argument is changed in place. Batch norm's statistics in training are
       the exception.
+    - Times of 1 between all frames change nothing.
     - What it keeps of the last frame is a tensor ``[N, ...]``, or tuples and dicts of
       such; all zeros before the first frame.
 
@@ -41,12 +43,16 @@ class PatchEmbed(nn.Module, ABC):
         return ()
 
     @abstractmethod
-    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+    def forward(
+        self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tree]:
         """Embed frames.
 
         Args:
             frames: ``[N, T, in_channels, H, W]``.
             before: What was kept of the frame before the first.
+            elapsed: Time since the last frame in intervals of training, ``[N, T]``;
+                None where all are 1.
 
         Returns:
             Tokens in raster order, ``[N, T, H * W / patch_size^2, C]``, and what is
@@ -61,7 +67,9 @@ class PatchConv(PatchEmbed):
         super().__init__(in_channels, dim, patch_size)
         self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
 
-    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+    def forward(
+        self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tree]:
         """Embed frames; nothing is kept."""
         maps = self.project(frames.flatten(0, 1))
         # All blocks read them: in the layout of the products.
@@ -77,7 +85,8 @@ class CausalConvStem(PatchEmbed):
     frame (a temporal kernel of two frames), so that motion finer than a patch reaches
     the tokens. The convolution being linear, ``W_x x_t + W_d (x_t - x_{t-1})`` is
     found as ``(W_x + W_d) x_t - W_d x_{t-1}``: both products of a frame at once,
-    the second kept for the next frame.
+    the second kept for the next frame. At other rates the change is that since
+    :func:`.one_interval_ago`.
 
     Args:
         in_channels: Channels of the image.
@@ -115,9 +124,10 @@ class CausalConvStem(PatchEmbed):
             kept.append(next(self.parameters()).new_zeros(shape))
         return tuple(kept)
 
-    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+    def forward(
+        self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tree]:
         """Embed frames; kept is the second product of every layer."""
-        num_clips, num_frames = frames.shape[:2]
         maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         kept = []
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
@@ -126,10 +136,17 @@ class CausalConvStem(PatchEmbed):
             weights = torch.cat([now + change, change])
             both = F.conv2d(maps, weights, stride=2, padding=1)
             rectified = i < len(self.convs) - 1
-            maps = normed_difference(both, before[i], norm, rectified)
-            kept.append(both.unflatten(0, (num_clips, num_frames))[:, -1, len(now) :])
+            first, second = both.unflatten(0, frames.shape[:2]).split(len(now), dim=2)
+            if elapsed is None:
+                maps = normed_difference(both, before[i], norm, rectified)
+                kept.append(second[:, -1])
+                continue
+            past, last = one_interval_ago(second, before[i], elapsed)
+            maps = norm((first - past).flatten(0, 1))
+            maps = maps.relu_() if rectified else maps
+            kept.append(last)
         tokens = maps.flatten(2).transpose(1, 2)
-        return tokens.unflatten(0, (num_clips, num_frames)), tuple(kept)
+        return tokens.unflatten(0, frames.shape[:2]), tuple(kept)
 
 
 PATCH_EMBEDS: dict[str, type[PatchEmbed]] = {

@@ -9,22 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .elapsed import one_interval_ago
 from .state import Tree
 from .token_grid import TokenGrid
 from .vision_rwkv.quarter_shift import blend, quarter_shift
-
-
-def previous_frames(tokens: Tensor, before: Tensor) -> Tensor:
-    """Tokens of the preceding frame, for every frame.
-
-    Args:
-        tokens: ``[N, T, L, C]``.
-        before: Tokens of the frame before the first, ``[N, L, C]``.
-
-    Returns:
-        ``[N, T, L, C]``.
-    """
-    return torch.cat([before.unsqueeze(1), tokens[:, :-1]], dim=1)
 
 
 class TokenShift(nn.Module, ABC):
@@ -35,6 +23,7 @@ class TokenShift(nn.Module, ABC):
     - Pure: no argument is changed in place, nothing is kept between calls.
     - What it keeps of the last frame is a tensor ``[N, L, ...]``, or tuples and dicts
       of such; all zeros before the first frame.
+    - Times of 1 between all frames change nothing.
     - Tokens may be missing from the grid (tube masking).
 
     Args:
@@ -54,7 +43,11 @@ class TokenShift(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, tokens: Tensor, before: Tree, grid: TokenGrid
+        self,
+        tokens: Tensor,
+        before: Tree,
+        grid: TokenGrid,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tree]:
         """Shift tokens.
 
@@ -62,6 +55,8 @@ class TokenShift(nn.Module, ABC):
             tokens: Normalised patch tokens, ``[N, T, L, C]``.
             before: What was kept of the frame before the first.
             grid: Where the tokens lie.
+            elapsed: Time since the last frame in intervals of training, ``[N, T]``;
+                None where all are 1.
 
         Returns:
             Shifted tokens ``[N, T, L, C]`` and what is kept of the last frame.
@@ -69,7 +64,7 @@ class TokenShift(nn.Module, ABC):
 
 
 class CausalConvShift(TokenShift):
-    """Depthwise 2x3x3 convolution, causal in time: this frame and the last one.
+    """Depthwise 2x3x3 convolution, causal in time: now and an interval ago.
 
     Our reading of the paper's "combination of causal convolution and
     bidirectional attention": the convolution is causal over frames and centred
@@ -96,7 +91,11 @@ class CausalConvShift(TokenShift):
         return zeros
 
     def forward(
-        self, tokens: Tensor, before: Tree, grid: TokenGrid
+        self,
+        tokens: Tensor,
+        before: Tree,
+        grid: TokenGrid,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tree]:
         """Shift tokens; kept is what the last frame gives to the next one."""
         images = grid.to_map(tokens)
@@ -106,7 +105,8 @@ class CausalConvShift(TokenShift):
             )
             for taps in self.weight.split(self.dim)
         )
-        return now + previous_frames(last, before), last[:, -1]
+        past, kept = one_interval_ago(last, before, elapsed)
+        return now + past, kept
 
 
 class QShift(TokenShift):
@@ -124,7 +124,11 @@ class QShift(TokenShift):
         self.mix = nn.Parameter(torch.full((dim,), 0.5))
 
     def forward(
-        self, tokens: Tensor, before: Tree, grid: TokenGrid
+        self,
+        tokens: Tensor,
+        before: Tree,
+        grid: TokenGrid,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tree]:
         """Shift tokens; nothing is kept."""
         shifted = quarter_shift(tokens, grid)
@@ -135,7 +139,11 @@ class NoShift(TokenShift):
     """Tokens as they are."""
 
     def forward(
-        self, tokens: Tensor, before: Tree, grid: TokenGrid
+        self,
+        tokens: Tensor,
+        before: Tree,
+        grid: TokenGrid,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tree]:
         """Return ``tokens``; nothing is kept."""
         return tokens, before

@@ -19,7 +19,8 @@ N, T, HEIGHT, WIDTH, DIM, HEADS = 2, 4, 3, 4, 16, 2
 GRID = TokenGrid(HEIGHT, WIDTH)
 
 Inputs = tuple[Tensor, ...]
-Run = Callable[[Inputs, object], tuple[Inputs, object]]
+# Of inputs, a state and times.
+Run = Callable[[Inputs, object, Tensor | None], tuple[Inputs, object]]
 
 
 def stirred(part: nn.Module) -> nn.Module:
@@ -42,16 +43,16 @@ def check_recurrent(part: nn.Module, run: Run, inputs: Inputs, blank: object) ->
 
     Args:
         part: The part.
-        run: Runs it: inputs ``[N, T, ...]`` and a state, to outputs ``[N, T, ...]`` and
-            a state.
+        run: Runs it: inputs ``[N, T, ...]``, a state and times ``[N, T]`` or None, to
+            outputs ``[N, T, ...]`` and a state.
         inputs: Of a clip.
         blank: State before the first frame.
     """
     tensors = [*inputs, *pytree.tree_leaves(blank)]
     assert all(x.shape[0] == N and not x.any() for x in pytree.tree_leaves(blank))
     kept = [x.clone() for x in tensors]
-    whole, after = run(inputs, blank)
-    again, _ = run(inputs, blank)
+    whole, after = run(inputs, blank, None)
+    again, _ = run(inputs, blank, None)
     assert pytree.tree_structure(after) == pytree.tree_structure(blank)
     leaves = pytree.tree_leaves(after), pytree.tree_leaves(blank)
     for one, other in zip(*leaves, strict=True):
@@ -60,22 +61,30 @@ def check_recurrent(part: nn.Module, run: Run, inputs: Inputs, blank: object) ->
     for x, copy in zip(tensors, kept, strict=True):
         assert x.equal(copy), "an argument was changed in place"
 
-    state, frames = blank, []
-    for t in range(T):
-        out, state = run(tuple(x[:, t : t + 1] for x in inputs), state)
-        frames.append(out)
-    steps = tuple(torch.cat(x, dim=1) for x in zip(*frames, strict=True))
-    torch.testing.assert_close(steps, whole, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(state, after, atol=1e-5, rtol=1e-5)
+    # With the same time between all frames as in training nothing is different.
+    timed, _ = run(inputs, blank, torch.ones(N, T))
+    torch.testing.assert_close(timed, whole, atol=1e-6, rtol=1e-6)
+
+    uneven = torch.tensor([1.0, 0.25, 3.0, 0.0, 1.0, 1.7, 0.5, 40.0]).reshape(N, T)
+    for elapsed in (None, uneven):
+        clip, end = run(inputs, blank, elapsed)
+        state, frames = blank, []
+        for t in range(T):
+            now = None if elapsed is None else elapsed[:, t : t + 1]
+            out, state = run(tuple(x[:, t : t + 1] for x in inputs), state, now)
+            frames.append(out)
+        steps = tuple(torch.cat(x, dim=1) for x in zip(*frames, strict=True))
+        torch.testing.assert_close(steps, clip, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(state, end, atol=1e-5, rtol=1e-5)
 
     late = tuple(torch.cat([x[:, :2], x[:, 2:] + 1], dim=1) for x in inputs)
-    changed, _ = run(late, blank)
+    changed, _ = run(late, blank, None)
     for x, y in zip(changed, whole, strict=True):
         torch.testing.assert_close(x[:, :2], y[:, :2], atol=0, rtol=0)
     assert not changed[0][:, 2:].allclose(whole[0][:, 2:])
 
     other = tuple(torch.cat([x[:1], x[1:] + 1]) for x in inputs)
-    apart, _ = run(other, blank)
+    apart, _ = run(other, blank, None)
     torch.testing.assert_close(apart[0][:1], whole[0][:1], atol=1e-6, rtol=1e-5)
     check_gradients(part, *whole)
 
@@ -95,14 +104,16 @@ def check_cell(kind: type[Cell]) -> None:
     cell = stirred(kind(DIM))
     shape = (N, T, HEIGHT * WIDTH, DIM)
 
-    def run(inputs: Inputs, state: object) -> tuple[Inputs, object]:
-        hidden, memory, after = cell(*inputs, state)
+    def run(
+        inputs: Inputs, state: object, elapsed: Tensor | None
+    ) -> tuple[Inputs, object]:
+        hidden, memory, after = cell(*inputs, state, elapsed)
         return (hidden, memory), after
 
     blank = cell.init_state(torch.zeros(N, HEIGHT * WIDTH, DIM))
     for x in pytree.tree_leaves(blank):
         assert x.shape[1] == HEIGHT * WIDTH
-    (hidden, memory), _ = run(randoms(shape, shape), blank)
+    (hidden, memory), _ = run(randoms(shape, shape), blank, None)
     assert hidden.shape == memory.shape == shape
     check_recurrent(cell, run, randoms(shape, shape), blank)
 
@@ -113,13 +124,15 @@ def check_token_shift(kind: type[TokenShift]) -> None:
     some = torch.tensor([[0, 2, 5, 7, 11], [1, 2, 3, 8, 9]])
     for grid, tokens in ((GRID, HEIGHT * WIDTH), (GRID._replace(keep=some), 5)):
 
-        def run(inputs: Inputs, state: object, grid=grid) -> tuple[Inputs, object]:
-            shifted, after = shift(*inputs, state, grid)
+        def run(
+            inputs: Inputs, state: object, elapsed: Tensor | None, grid=grid
+        ) -> tuple[Inputs, object]:
+            shifted, after = shift(*inputs, state, grid, elapsed)
             return (shifted,), after
 
         inputs = randoms((N, T, tokens, DIM))
         blank = shift.init_state(torch.zeros(N, tokens, DIM))
-        assert run(inputs, blank)[0][0].shape == inputs[0].shape
+        assert run(inputs, blank, None)[0][0].shape == inputs[0].shape
         check_recurrent(shift, run, inputs, blank)
 
 
@@ -127,13 +140,15 @@ def check_patch_embed(kind: type[PatchEmbed]) -> None:
     """The contract of :class:`PatchEmbed`."""
     embed, patch = stirred(kind(3, DIM, 8)), 8
 
-    def run(inputs: Inputs, state: object) -> tuple[Inputs, object]:
-        tokens, after = embed(*inputs, state)
+    def run(
+        inputs: Inputs, state: object, elapsed: Tensor | None
+    ) -> tuple[Inputs, object]:
+        tokens, after = embed(*inputs, state, elapsed)
         return (tokens,), after
 
     size = (HEIGHT * patch, WIDTH * patch)
     inputs, blank = randoms((N, T, 3, *size)), embed.init_state(N, size)
-    assert run(inputs, blank)[0][0].shape == (N, T, HEIGHT * WIDTH, DIM)
+    assert run(inputs, blank, None)[0][0].shape == (N, T, HEIGHT * WIDTH, DIM)
     check_recurrent(embed, run, inputs, blank)
 
 

@@ -39,12 +39,12 @@ def test_a_part_keeps_its_contract(kind, name):
 
 def test_a_part_that_breaks_its_contract_is_caught():
     class Peeking(CELLS["leaky"]):
-        def forward(self, gated, edges, state):
-            return super().forward(gated.flip(1), edges, state)
+        def forward(self, gated, edges, state, elapsed=None):
+            return super().forward(gated.flip(1), edges, state, elapsed)
 
     class Hoarding(CELLS["leaky"]):
-        def forward(self, gated, edges, state):
-            hidden, memory, after = super().forward(gated, edges, state)
+        def forward(self, gated, edges, state, elapsed=None):
+            hidden, memory, after = super().forward(gated, edges, state, elapsed)
             state.copy_(after.detach())
             return hidden, memory, after
 

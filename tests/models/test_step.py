@@ -35,12 +35,13 @@ TOGETHER = [
 ]
 
 
-def run_steps(backbone, clip):
+def run_steps(backbone, clip, elapsed=None):
     size = tuple(clip.shape[-2:])
     state = backbone.init_state(clip.shape[0], size)
     features = []
     for t in range(clip.shape[2]):
-        feature, state = backbone.step(clip[:, :, t], state)
+        time = None if elapsed is None else elapsed[:, t]
+        feature, state = backbone.step(clip[:, :, t], state, time)
         features.append(feature)
     return torch.stack(features, dim=1), state
 
@@ -57,6 +58,52 @@ def test_steps_equal_clip(make_backbone, clip, options):
     steps, _ = run_steps(backbone, clip)
     assert whole.std() > 0.01, "dead features would make this test idle"
     torch.testing.assert_close(steps, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("options", ONE_BY_ONE, ids=describe)
+@torch.no_grad()
+def test_steps_equal_a_clip_of_uneven_times(make_backbone, clip, options):
+    backbone = make_backbone(**options)
+    elapsed = torch.rand(clip.shape[0], clip.shape[2]) * 2
+    elapsed[:, 0], elapsed[0, 2], elapsed[-1, 3] = 1, 0, 30
+    whole = backbone(clip, elapsed)
+    steps, _ = run_steps(backbone, clip, elapsed)
+    torch.testing.assert_close(steps, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("cell", ["bounded", "leaky", "paper"])
+@torch.no_grad()
+def test_times_of_one_are_no_times(make_backbone, clip, cell):
+    backbone = make_backbone(cell=cell)
+    ones = torch.ones(clip.shape[0], clip.shape[2])
+    whole = backbone(clip)
+    # Not to the bit only where a kernel of its own computes it without times.
+    torch.testing.assert_close(backbone(clip, ones), whole, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="a time for each frame"):
+        backbone(clip, ones[:, 1:])
+
+
+@pytest.mark.parametrize("cell", ["bounded", "leaky"])
+@torch.no_grad()
+def test_a_memory_lasts_as_long_at_any_rate(cell):
+    torch.manual_seed(0)
+    cell = CELLS[cell](16)
+    gated, edges, before = torch.randn(3, 1, 1, 5, 16)
+    _, memory, _ = cell(gated, edges, before[:, 0])
+    for parts in (2, 5):
+        every = [x.expand(-1, parts, -1, -1) for x in (gated, edges)]
+        times = torch.full((1, parts), 1 / parts)
+        _, _, after = cell(*every, before[:, 0], times)
+        torch.testing.assert_close(after, memory[:, 0], atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_a_repeated_frame_at_the_same_time_says_nothing_new(make_backbone, clip):
+    backbone = make_backbone(cell="bounded", readout="mean")
+    state = backbone.init_state(clip.shape[0], tuple(clip.shape[-2:]))
+    _, state = backbone.step(clip[:, :, 0], state)
+    _, again = backbone.step(clip[:, :, 0], state, torch.zeros(clip.shape[0]))
+    torch.testing.assert_close(state, again, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [3, 4])

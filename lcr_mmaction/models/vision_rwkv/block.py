@@ -56,7 +56,7 @@ class VisionRWKVBlock(nn.Module):
         """Run the block over a clip; shapes as in LCRBlock."""
         grid = context.grid
         gated = self.spatial_mix(self.spatial.enter(frames), edges, grid)
-        hidden, memory, kept = self.cell(gated, edges, state.memory)
+        hidden, memory, kept = self.cell(gated, edges, state.memory, context.elapsed)
         tokens = frames + self.drop_path(self.spatial.leave(hidden))
         mixed = self.channel_mix(self.channel.enter(tokens), grid)
         tokens = tokens + self.drop_path(self.channel.leave(mixed))

@@ -24,10 +24,14 @@ class GrowingCell(EdgeForgetCell):
         self.share = nn.Parameter(torch.zeros(dim))
 
     def forward(
-        self, gated: Tensor, edges: Tensor, state: Tensor
+        self,
+        gated: Tensor,
+        edges: Tensor,
+        state: Tensor,
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take up frames."""
-        forget = self.forget(edges)
+        forget = self.forget(edges, elapsed)
         memory = accumulate((1 - forget) * gated, forget, state)
         hidden = torch.addcmul(gated, self.share * memory, gated.sigmoid())
         return hidden, memory, memory[:, -1]

@@ -14,6 +14,7 @@ from renderer.command_line import (
 from renderer.dataset import FORMATS
 from renderer.person import SPLITS
 from renderer.timeline import StreamSettings, render_streams
+from renderer.writers import FPS
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,6 +30,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--mean-gap", type=float, default=18, help="mean idle frames between gestures"
+    )
+    parser.add_argument(
+        "--fps", type=int, default=FPS, help="frames a second (default: %(default)s)"
     )
     parser.add_argument("--format", choices=FORMATS, default="videos")
     parser.add_argument(
@@ -59,6 +63,7 @@ def main() -> None:
             args.clutter,
             args.format,
             args.case,
+            args.fps,
         )
         paths = render_streams(args.out, args.videos, settings, args.workers)
     print(f"{args.out}: {len(paths)} synthetic videos with timelines")

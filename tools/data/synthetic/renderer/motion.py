@@ -35,6 +35,21 @@ class Motion:
             self.mirror[frames],
         )
 
+    def at_rate(self, factor: float) -> Motion:
+        """The same movement in `factor` times as many frames."""
+        if factor == 1:
+            return self
+        time = np.arange(round(len(self) * factor)) / factor
+        first = np.minimum(time.astype(int), len(self) - 1)
+        after, share = self[np.minimum(first + 1, len(self) - 1)], time - first
+        now = self[first]
+        return Motion(
+            blend(now.wrist, after.wrist, share),
+            blend(now.angles, after.angles, share),
+            blend(now.pose, after.pose, share),
+            now.mirror,
+        )
+
     @staticmethod
     def join(parts: list[Motion]) -> Motion:
         """Put motions one after the other."""

@@ -32,6 +32,14 @@ class Event:
     core_start_frame: int
     core_end_frame: int
 
+    def at_rate(self, factor: float) -> Event:
+        """The same event where there are `factor` times as many frames."""
+        frames = {
+            name: value if name == "label" else round(value * factor)
+            for name, value in vars(self).items()
+        }
+        return Event(**frames)
+
 
 def _idle(
     before: Motion | None,

@@ -35,6 +35,7 @@ class StreamSettings:
         clutter: How much of a picture has nothing to do with the gesture, 0 to 1.
         format: `videos` (mp4) or `frames` (JPEG folders, which training reads).
         case: A key of :data:`.cases.CASES`.
+        fps: Frames a second; lengths above are of frames at 12.
     """
 
     seed: int = 0
@@ -45,6 +46,7 @@ class StreamSettings:
     clutter: float = DEFAULT_CLUTTER
     format: str = "videos"
     case: str = "ordinary"
+    fps: int = FPS
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -62,14 +64,17 @@ class StreamSettings:
             raise ValueError(f"clutter = {self.clutter}: expected 0 to 1")
         if self.format not in FORMATS:
             raise ValueError(f"format = {self.format!r}: expected one of {FORMATS}")
+        if self.fps < 1:
+            raise ValueError(f"fps = {self.fps}: expected 1 or more")
         if self.case not in CASES:
             raise ValueError(f"case = {self.case!r}: expected one of {list(CASES)}")
 
     def as_dict(self) -> dict:
-        """What a folder is known by; ordinary ones as before there were cases."""
+        """What a folder is known by; ordinary ones as before there were others."""
         settings = asdict(self)
-        if self.case == "ordinary":
-            del settings["case"]
+        for name, usual in (("case", "ordinary"), ("fps", FPS)):
+            if settings[name] == usual:
+                del settings[name]
         return settings
 
 
@@ -81,6 +86,7 @@ class Stream:
     motion: Motion
     events: list[Event]
     rng: np.random.Generator
+    fps: int = FPS
 
     def timeline(self) -> dict:
         """The content of the JSON file beside the video."""
@@ -90,7 +96,7 @@ class Stream:
         return {
             "synthetic": True,
             "person": self.person.name,
-            "fps": FPS,
+            "fps": self.fps,
             "num_frames": len(self.motion),
             "events": events,
         }
@@ -111,7 +117,9 @@ def draw_stream(settings: StreamSettings, index: int) -> Stream:
     motion, events = draw_sequence(
         labels, person, rng, settings.mean_frames, settings.mean_gap, case
     )
-    return Stream(person, motion, events, rng)
+    factor = settings.fps / FPS
+    events = [event.at_rate(factor) for event in events]
+    return Stream(person, motion.at_rate(factor), events, rng, settings.fps)
 
 
 @dataclass(frozen=True)
@@ -131,8 +139,11 @@ class _StreamJob:
         timeline.parent.mkdir(parents=True, exist_ok=True)
         timeline.write_text(json.dumps(stream.timeline(), indent=2) + "\n")
         # Last, because its presence says that the job is done.
-        write = write_video if self.settings.format == "videos" else write_frames
-        write(iter_frames(stream.motion, stream.person, stream.rng), video)
+        frames = iter_frames(stream.motion, stream.person, stream.rng)
+        if self.settings.format == "videos":
+            write_video(frames, video, stream.fps)
+        else:
+            write_frames(frames, video)
 
 
 def render_streams(
