@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..models.backbone import LCRBackbone
 from ..models.block import BlockContext, LCRBlock, PlainLCRBlock
 from ..models.cells import LeakyCell
+from ..models.elapsed import over_time, trace
 from ..models.gate import CrossRWKVGate
 from ..models.mixers import BiWKVMixer
 from ..models.patch_embed import CausalConvStem, PatchEmbed
@@ -215,10 +216,11 @@ class BlockPart(nn.Module):
         """As the block: ``[1, 1, L, C]``."""
         tokens, edges = tokens.squeeze(1), edges.squeeze(1)
         query, shifted = self._shift(self.norm(tokens), state.shifted, context)
+        shifted = trace(state.shifted, shifted, context.elapsed)
         source = edges + query if self.frame_answers else edges
         gated = self.gate(query, source, context.rotation)
-        forget = (edges * self.cell.scale + self.cell.bias).sigmoid()
-        memory = forget * state.memory + (1 - forget) * gated
+        keep = over_time(edges * self.cell.scale + self.cell.bias, context.elapsed)
+        memory = keep * state.memory + (1 - keep) * gated
         hidden = memory * gated.sigmoid()
         tokens = tokens + hidden if self.residual else hidden
         normed = F.layer_norm(tokens, tokens.shape[-1:], eps=self.eps)
@@ -271,13 +273,16 @@ class StemPart(PatchEmbed):
         state = self.state_of_stem(batch_size, size)
         return tuple(x.permute(0, 2, 3, 1).contiguous() for x in state)
 
-    def forward(self, frames: Tensor, before: Tree) -> tuple[Tensor, Tree]:
+    def forward(
+        self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tree]:
         """As the stem, of one frame: ``[N, 1, C, H, W]``."""
         maps, kept = frames.flatten(0, 1), []
         for i, (now, change) in enumerate(zip(self.now, self.change, strict=True)):
             if i:
                 maps = maps.relu()
-            kept.append(change(maps).permute(0, 2, 3, 1))
+            last = change(maps).permute(0, 2, 3, 1)
+            kept.append(trace(before[i], last, elapsed))
             maps = now(maps) + before[i].permute(0, 3, 1, 2)
         return maps.flatten(2).transpose(1, 2).unsqueeze(1), tuple(kept)
 

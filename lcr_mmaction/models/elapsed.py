@@ -45,12 +45,25 @@ def one_interval_ago(
     if elapsed is None:
         return previous_frames(frames, before), frames[:, -1]
     pasts = []
-    for frame, time in zip(frames.unbind(1), elapsed.unbind(1), strict=True):
-        share = time.clamp(max=1).reshape(-1, *[1] * (frame.dim() - 1)).to(frame.dtype)
+    for frame, time in zip(frames.unbind(1), elapsed.split(1, dim=1), strict=True):
         pasts.append(before)
-        # Not a lerp: with a share of 1 this is exact in every engine.
-        before = (1 - share) * before + share * frame
+        before = trace(before, frame, time)
     return torch.stack(pasts, dim=1), before
+
+
+def trace(before: Tensor, frame: Tensor, elapsed: Tensor | None) -> Tensor:
+    """What :func:`one_interval_ago` keeps of a frame.
+
+    Args:
+        before: What was kept before it, ``[N, ...]``.
+        frame: ``[N, ...]``.
+        elapsed: ``[N, 1]`` or None, as there.
+    """
+    if elapsed is None:
+        return frame
+    share = elapsed.clamp(max=1).reshape(-1, *[1] * (frame.dim() - 1)).to(frame.dtype)
+    # Not a lerp: with a share of 1 this is exact in every engine.
+    return (1 - share) * before + share * frame
 
 
 def over_time(logit: Tensor, elapsed: Tensor | None) -> Tensor:
