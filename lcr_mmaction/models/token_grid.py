@@ -38,6 +38,22 @@ class TokenGrid(NamedTuple):
         index = self.keep[:, None, :, None].expand(n, t, -1, c)
         return tokens.gather(2, index)
 
+    def fill(self, tokens: Tensor) -> Tensor:
+        """Undo :meth:`select`, with zeros where a patch was dropped.
+
+        Args:
+            tokens: Kept patches, ``[N, T, L, C]``.
+
+        Returns:
+            All of them, ``[N, T, height * width, C]``.
+        """
+        if self.keep is None:
+            return tokens
+        n, t, _, c = tokens.shape
+        index = self.keep[:, None, :, None].expand(n, t, -1, c)
+        full = tokens.new_zeros(n, t, self.height * self.width, c)
+        return full.scatter(2, index, tokens)
+
     def to_map(self, tokens: Tensor) -> Tensor:
         """Lay tokens out as images, zeros where a patch was dropped.
 
@@ -48,11 +64,7 @@ class TokenGrid(NamedTuple):
             ``[N * T, C, height, width]`` in channels-last memory.
         """
         n, t, _, c = tokens.shape
-        if self.keep is not None:
-            index = self.keep[:, None, :, None].expand(n, t, -1, c)
-            full = tokens.new_zeros(n, t, self.height * self.width, c)
-            tokens = full.scatter(2, index, tokens)
-        images = tokens.reshape(n * t, self.height, self.width, c)
+        images = self.fill(tokens).reshape(n * t, self.height, self.width, c)
         return images.permute(0, 3, 1, 2)
 
     def to_tokens(self, images: Tensor, num_frames: int) -> Tensor:

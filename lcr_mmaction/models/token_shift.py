@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.fused import causal_shift
 from .elapsed import one_interval_ago
 from .state import Tree
 from .token_grid import TokenGrid
@@ -98,15 +98,25 @@ class CausalConvShift(TokenShift):
         elapsed: Tensor | None = None,
     ) -> tuple[Tensor, Tree]:
         """Shift tokens; kept is what the last frame gives to the next one."""
-        images = grid.to_map(tokens)
-        now, last = (
-            grid.to_tokens(
-                F.conv2d(images, taps, padding=1, groups=self.dim), tokens.shape[1]
-            )
-            for taps in self.weight.split(self.dim)
-        )
-        past, kept = one_interval_ago(last, before, elapsed)
-        return now + past, kept
+        tokens, before = grid.fill(tokens), grid.fill(before[:, None])[:, 0]
+        if elapsed is None:
+            shifted, kept = causal_shift(tokens, self.weight, before, grid.height)
+        else:
+            shifted, kept = self._over_time(tokens, before, grid.height, elapsed)
+        return grid.select(shifted), grid.select(kept[:, None])[:, 0]
+
+    def _over_time(
+        self, tokens: Tensor, before: Tensor, height: int, elapsed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Frame by frame: what each gives to the next depends on its time."""
+        frames = []
+        for frame, time in zip(
+            tokens.split(1, dim=1), elapsed.split(1, dim=1), strict=True
+        ):
+            shifted, last = causal_shift(frame, self.weight, before, height)
+            _, before = one_interval_ago(last.unsqueeze(1), before, time)
+            frames.append(shifted)
+        return torch.cat(frames, dim=1), before
 
 
 class QShift(TokenShift):

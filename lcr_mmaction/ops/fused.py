@@ -107,6 +107,43 @@ def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
 
+def causal_shift(
+    tokens: Tensor, weight: Tensor, before: Tensor, height: int
+) -> tuple[Tensor, Tensor]:
+    """Depthwise convolution over this frame and the last one, 3x3 in each.
+
+    Under autocast the tokens take its dtype, as those of any convolution.
+
+    Args:
+        tokens: All tokens of the frames in raster order, ``[N, T, L, C]``.
+        weight: Taps on this frame and on the last one, ``[2 C, 1, 3, 3]``.
+        before: What the frame before the first gives to it, ``[N, L, C]``.
+        height: Rows of the frame; it has ``L / height`` columns.
+
+    Returns:
+        Tokens ``[N, T, L, C]`` and what the last frame gives to the next,
+        ``[N, L, C]``.
+    """
+    channels = tokens.shape[-1]
+    if _has_kernel([tokens], weight):
+        if torch.is_autocast_enabled("cpu"):
+            tokens = tokens.to(torch.get_autocast_dtype("cpu"))
+        if tokens.dtype in _ACTIVATIONS:
+            taps = weight.view(2, channels, 9).transpose(1, 2)
+            before = before.to(tokens.dtype)
+            return _CausalShift.apply(tokens, taps, before, height)
+    maps = tokens.reshape(-1, height, tokens.shape[2] // height, channels)
+    maps = maps.permute(0, 3, 1, 2)
+    now, last = (
+        F.conv2d(maps, taps, padding=1, groups=channels)
+        .permute(0, 2, 3, 1)
+        .reshape(tokens.shape)
+        for taps in weight.split(channels)
+    )
+    past = torch.cat([before.unsqueeze(1), last[:, :-1]], dim=1)
+    return now + past, last[:, -1]
+
+
 def difference(both: Tensor, before: Tensor) -> Tensor:
     """One half of a frame's channels less the other half of the frame's before.
 
@@ -263,6 +300,31 @@ class _Rotate(torch.autograd.Function):
         rows = _rows(dy, *dy.shape[-2:])
         dx = torch.ops.lcr.rotate_cpu(rows, *ctx.saved_tensors, True)
         return dx.view(dy.shape), None, None
+
+
+class _CausalShift(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, tokens: Tensor, taps: Tensor, before: Tensor, height: int
+    ) -> tuple[Tensor, Tensor]:
+        tokens, taps = tokens.contiguous(), taps.contiguous()
+        ctx.save_for_backward(tokens, taps)
+        ctx.height = height
+        ctx.set_materialize_grads(False)
+        return torch.ops.lcr.causal_shift_cpu(tokens, taps, before.contiguous(), height)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor | None, dkept: Tensor | None):  # noqa: ANN205
+        tokens, taps = ctx.saved_tensors
+        if dy is None and dkept is None:
+            return (None,) * 4
+        dy = torch.zeros_like(tokens) if dy is None else dy.contiguous()
+        dkept = None if dkept is None else dkept.contiguous()
+        dx, dtaps = torch.ops.lcr.causal_shift_cpu_backward(
+            dy, dkept, tokens, taps, ctx.height
+        )
+        return dx, dtaps, dy[:, 0], None
 
 
 def _channels_last(maps: Tensor) -> Tensor:

@@ -52,7 +52,19 @@ def difference(clips=2, frames=3, channels=10, height=15, width=14):
     return [both, normal(clips, channels, height, width)]
 
 
+def causal_shift(clips=2, frames=3, height=5, width=4, channels=84):
+    tokens = normal(clips, frames, height * width, channels)
+    before = normal(clips, height * width, channels)
+    return [tokens, normal(2 * channels, 1, 3, 3), before]
+
+
 CASES = {
+    "causal shift": (fused.causal_shift, causal_shift, (5,)),
+    "causal shift, one frame of one row": (
+        fused.causal_shift,
+        lambda: causal_shift(1, 1, 1, 3, 16),
+        (1,),
+    ),
     "difference": (fused.difference, difference, ()),
     "difference, one frame": (
         fused.difference,
@@ -111,6 +123,8 @@ def activations(case, inputs):
     """Which inputs may be in bfloat16; the others are parameters, states and angles."""
     if "leaky" in case or "norm" in case:
         return (0, 1)
+    if "shift" in case:
+        return (0, 2)
     return (0,) if "rotate" in case else range(len(inputs))
 
 
@@ -205,6 +219,44 @@ def test_a_cell_of_which_one_output_is_used(used):
         grads.append(torch.autograd.grad(y.square().sum(), leaves))
     for value, reference in zip(*grads, strict=True):
         assert (value.double() - reference).norm() < 1e-5 * reference.norm()
+
+
+@pytest.mark.parametrize("used", ["shifted", "kept"])
+def test_a_shift_of_which_one_output_is_used(used):
+    torch.manual_seed(0)
+    grads = []
+    double = causal_shift()
+    for inputs in (in_float32(double), double):
+        leaves = [x.detach().requires_grad_() for x in inputs]
+        shifted, kept = fused.causal_shift(*leaves, 5)
+        y = shifted if used == "shifted" else kept
+        grads.append(torch.autograd.grad(y.square().sum(), leaves, allow_unused=True))
+    for value, reference in zip(*grads, strict=True):
+        if reference is None:
+            assert value is None or not value.any()
+        else:
+            assert (value.double() - reference).norm() <= 1e-5 * reference.norm()
+
+
+def test_a_shift_gives_the_bits_of_its_frames_one_by_one():
+    torch.manual_seed(0)
+    tokens, weight, before = in_float32(causal_shift())
+    whole, last = fused.causal_shift(tokens, weight, before, 5)
+    for t in range(tokens.shape[1]):
+        frame, before = fused.causal_shift(tokens[:, t : t + 1], weight, before, 5)
+        assert torch.equal(frame[:, 0], whole[:, t])
+    assert torch.equal(before, last)
+
+
+def test_a_shift_takes_the_dtype_of_autocast():
+    torch.manual_seed(0)
+    inputs = in_float32(causal_shift())
+    with torch.autocast("cpu", torch.bfloat16):
+        shifted, kept = fused.causal_shift(*inputs, 5)
+    assert shifted.dtype == kept.dtype == torch.bfloat16
+    expected = fused.causal_shift(*inputs, 5)
+    for value, reference in zip((shifted, kept), expected, strict=True):
+        assert (value - reference).norm() < 5e-3 * reference.norm()
 
 
 def test_what_is_not_a_number_stays_so():

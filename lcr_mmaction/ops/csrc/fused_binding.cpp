@@ -235,6 +235,49 @@ std::tuple<Tensor, Tensor> difference_backward(const Tensor& dy, int64_t clips) 
   return {dboth, dbefore};
 }
 
+// tokens (clips, frames, height * width, channels), taps (2, 9, channels), before as one
+// frame of tokens.
+template <class T>
+CausalShift<T> shift_problem(const Tensor& tokens, const Tensor& taps, int64_t height) {
+  CausalShift<T> p{};
+  p.clips = tokens.size(0), p.frames = tokens.size(1), p.channels = tokens.size(3);
+  p.height = height, p.width = tokens.size(2) / height;
+  p.x = read<T>(tokens), p.taps = read<>(taps);
+  return p;
+}
+
+std::tuple<Tensor, Tensor> causal_shift(const Tensor& tokens, const Tensor& taps,
+                                        const Tensor& before, int64_t height) {
+  Tensor y = dense(tokens), kept = dense(before);
+  by_type(tokens, [&](auto type) {
+    using T = decltype(type);
+    auto p = shift_problem<T>(tokens, taps, height);
+    p.before = read<T>(before), p.y = write<T>(y), p.kept = write<T>(kept);
+    run(kernel().table(type).causal_shift, p, 8 * tokens.numel());
+  });
+  return {y, kept};
+}
+
+std::tuple<Tensor, Tensor> causal_shift_backward(const Tensor& dy,
+                                                 const std::optional<Tensor>& dkept,
+                                                 const Tensor& tokens, const Tensor& taps,
+                                                 int64_t height) {
+  const int64_t frames = tokens.size(0) * tokens.size(1), entries = 18 * tokens.size(3);
+  Tensor dx = dense(tokens), shares = single({frames, 2, entries / 2}, tokens);
+  by_type(tokens, [&](auto type) {
+    using T = decltype(type);
+    auto p = shift_problem<T>(tokens, taps, height);
+    p.dy = read<T>(dy), p.dkept = dkept ? read<T>(*dkept) : nullptr;
+    p.dx = write<T>(dx), p.shares = write<>(shares);
+    run(kernel().table(type).causal_shift_backward, p, 16 * tokens.numel());
+  });
+  auto [dnow, dlast] = add_shares(shares);
+  Tensor dtaps = dense(taps);
+  std::copy_n(read<>(dnow), entries / 2, write<>(dtaps));
+  std::copy_n(read<>(dlast), entries / 2, write<>(dtaps) + entries / 2);
+  return {dx, dtaps};
+}
+
 Tensor squared_relu(const Tensor& a) {
   Tensor y = dense(a);
   by_type(a, [&](auto type) {
@@ -291,6 +334,8 @@ TORCH_LIBRARY_FRAGMENT(lcr, m) {
   m.def("rotate_cpu", rotate);
   m.def("difference_cpu", difference);
   m.def("difference_cpu_backward", difference_backward);
+  m.def("causal_shift_cpu", causal_shift);
+  m.def("causal_shift_cpu_backward", causal_shift_backward);
   m.def("squared_relu_cpu", squared_relu);
   m.def("squared_relu_cpu_backward", squared_relu_backward);
   m.def("sigmoid_product_cpu", sigmoid_product);

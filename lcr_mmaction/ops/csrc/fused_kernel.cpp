@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "cpu_support.h"
@@ -220,6 +221,165 @@ void difference_backward(const Difference<T>& p, int64_t task) {
   }
 }
 
+// As many channels as fit a register, or fewer of them with zeros behind.
+#if defined(__AVX512F__)
+constexpr int64_t kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int64_t kLanes = 8;
+#else
+constexpr int64_t kLanes = 4;
+#endif
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
+inline Lanes load(const float* x) {
+  Lanes lanes;
+  std::memcpy(&lanes, x, sizeof(lanes));
+  return lanes;
+}
+inline Lanes load(const Bfloat16* x) {
+  Halves halves;
+  std::memcpy(&halves, x, sizeof(halves));
+  return Lanes(__builtin_convertvector(halves, Bits) << 16);
+}
+inline void store(const Lanes& lanes, float* x) { std::memcpy(x, &lanes, sizeof(lanes)); }
+inline void store(const Lanes& lanes, Bfloat16* x) {
+  const Bits bits = Bits(lanes), rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const Bits number = Bits(lanes == lanes);  // all ones, or none for NaN
+  const Halves halves = __builtin_convertvector((rounded & number) | (0x7fc0 & ~number), Halves);
+  std::memcpy(x, &halves, sizeof(halves));
+}
+
+template <class T>
+inline Lanes load(const T* x, int64_t count) {
+  if (count == kLanes) return load(x);
+  T values[kLanes] = {};
+  std::copy_n(x, count, values);
+  return load(values);
+}
+template <class T>
+inline void store(const Lanes& lanes, T* x, int64_t count) {
+  if (count == kLanes) return store(lanes, x);
+  T values[kLanes];
+  store(lanes, values);
+  std::copy_n(values, count, x);
+}
+
+// Calls f(tap, neighbour) for the taps of a 3 x 3 window around a token that lie in the
+// frame; `back` mirrors the window.
+template <bool back, class F>
+inline __attribute__((always_inline)) void window(int64_t row, int64_t column, int64_t height,
+                                                  int64_t width, F f) {
+  const bool inside = row > 0 && row < height - 1 && column > 0 && column < width - 1;
+#pragma GCC unroll 9
+  for (int tap = 0; tap < 9; ++tap) {
+    const int64_t r = row + tap / 3 - 1, c = column + tap % 3 - 1;
+    if (inside || (r >= 0 && r < height && c >= 0 && c < width))
+      f(back ? 8 - tap : tap, r * width + c);
+  }
+}
+
+// y = second * b + first * a, or added + first * a, or first * a alone. The second product
+// comes first, as where it was kept and is added: a clip gives the bits of its frames.
+template <bool back, bool full, class T>
+inline void convolve(const CausalShift<T>& p, const T* a, const T* b, const T* added,
+                     const float* first, const float* second, T* y, int64_t count) {
+  const int64_t c = p.channels, n = full ? kLanes : count;
+  Lanes one[9], two[9];
+  for (int tap = 0; tap < 9; ++tap) {
+    one[tap] = load(first + tap * c, n);
+    two[tap] = load(second + tap * c, n);
+  }
+  for (int64_t row = 0; row < p.height; ++row)
+    for (int64_t column = 0; column < p.width; ++column) {
+      const int64_t token = row * p.width + column;
+      Lanes sum = added ? load(added + token * c, n) : Lanes{};
+      if (b)
+        window<back>(row, column, p.height, p.width,
+                     [&](int tap, int64_t at) { sum += two[tap] * load(b + at * c, n); });
+      window<back>(row, column, p.height, p.width,
+                   [&](int tap, int64_t at) { sum += one[tap] * load(a + at * c, n); });
+      store(sum, y + token * c, n);
+    }
+}
+
+template <bool back, class T>
+void convolve(const CausalShift<T>& p, const T* a, const T* b, const T* added,
+              const float* first, const float* second, T* y, int64_t count) {
+  if (count == kLanes)
+    convolve<back, true>(p, a, b, added, first, second, y, count);
+  else
+    convolve<back, false>(p, a, b, added, first, second, y, count);
+}
+
+// Calls f(channel, count) for a task's channels, a register's worth at a time.
+template <class T, class F>
+inline void lanes_of(const CausalShift<T>& p, int64_t task, F f) {
+  const int64_t first = task % p.blocks() * p.kChannels;
+  const int64_t last = std::min(p.channels, first + p.kChannels);
+  for (int64_t j = first; j < last; j += kLanes) f(j, std::min(kLanes, last - j));
+}
+
+template <class T>
+void causal_shift(const CausalShift<T>& p, int64_t task) {
+  const int64_t frame = task / p.blocks(), clip = frame / p.frames, t = frame % p.frames;
+  const int64_t size = p.height * p.width * p.channels;
+  const T* x = p.x + frame * size;
+  const float *now = p.taps, *last = p.taps + 9 * p.channels;
+  const T* none = nullptr;
+  lanes_of(p, task, [&](int64_t j, int64_t count) {
+    const T* past = t ? x - size + j : none;
+    const T* before = t ? none : p.before + clip * size + j;
+    T* y = p.y + frame * size + j;
+    convolve<false>(p, x + j, past, before, now + j, last + j, y, count);
+    if (t == p.frames - 1)
+      convolve<false>(p, x + j, none, none, last + j, last + j, p.kept + clip * size + j, count);
+  });
+}
+
+template <bool full, class T>
+inline void tap_gradients(const CausalShift<T>& p, const T* x, const T* dy, const T* dnext,
+                          float* shares, int64_t count) {
+  const int64_t c = p.channels, n = full ? kLanes : count;
+  Lanes one[9] = {}, two[9] = {};
+  for (int64_t row = 0; row < p.height; ++row)
+    for (int64_t column = 0; column < p.width; ++column) {
+      const int64_t token = row * p.width + column;
+      const Lanes now = load(dy + token * c, n);
+      const Lanes next = dnext ? load(dnext + token * c, n) : Lanes{};
+      window<false>(row, column, p.height, p.width, [&](int tap, int64_t at) {
+        const Lanes seen = load(x + at * c, n);
+        one[tap] += now * seen;
+        two[tap] += next * seen;
+      });
+    }
+  for (int tap = 0; tap < 9; ++tap) {
+    store(one[tap], shares + tap * c, n);
+    store(two[tap], shares + (9 + tap) * c, n);
+  }
+}
+
+template <class T>
+void causal_shift_backward(const CausalShift<T>& p, int64_t task) {
+  const int64_t frame = task / p.blocks(), clip = frame / p.frames, t = frame % p.frames;
+  const int64_t size = p.height * p.width * p.channels;
+  const float *now = p.taps, *last = p.taps + 9 * p.channels;
+  const T* none = nullptr;
+  lanes_of(p, task, [&](int64_t j, int64_t count) {
+    const T *x = p.x + frame * size + j, *dy = p.dy + frame * size + j;
+    // What comes back from the next frame, or from what was kept for it.
+    const T* dkept = p.dkept ? p.dkept + clip * size + j : none;
+    const T* dnext = t < p.frames - 1 ? dy + size : dkept;
+    convolve<true>(p, dy, dnext, none, now + j, last + j, p.dx + frame * size + j, count);
+    float* shares = p.shares + frame * 18 * p.channels + j;
+    if (count == kLanes)
+      tap_gradients<true>(p, x, dy, dnext, shares, count);
+    else
+      tap_gradients<false>(p, x, dy, dnext, shares, count);
+  });
+}
+
 template <class T, class F>
 inline void stretch(const Pointwise<T>& p, int64_t task, F f) {
   const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
@@ -267,9 +427,10 @@ void sigmoid_product_backward(const Pointwise<T>& p, int64_t task) {
 
 template <class T>
 constexpr FusedTable<T> table() {
-  return {leaky_cell,          leaky_cell_backward,   gated_norm,      gated_norm_backward,
-          rotate,              difference,            difference_backward, squared_relu,
-          squared_relu_backward, sigmoid_product,     sigmoid_product_backward};
+  return {leaky_cell,   leaky_cell_backward,   gated_norm,      gated_norm_backward,
+          rotate,       difference,            difference_backward,
+          causal_shift, causal_shift_backward, squared_relu,    squared_relu_backward,
+          sigmoid_product, sigmoid_product_backward};
 }
 
 }  // namespace

@@ -81,6 +81,26 @@ struct Difference {
   int64_t tasks() const { return (rows() + kPixels - 1) / kPixels; }
 };
 
+// A depthwise convolution of 2 x 3 x 3: y_t = taps[0] * x_t + taps[1] * x_{t-1}, whose
+// second part is `before` for the first frame; `kept` is the second part of the last frame
+// for the next. A task is some channels of one frame.
+template <class T>
+struct CausalShift {
+  static constexpr int64_t kChannels = 64;  // per task
+  int64_t clips, frames, height, width, channels;
+  const T *x, *before;  // (clips, frames, tokens, channels), (clips, tokens, channels)
+  const float* taps;    // (2, 9, channels)
+  T *y, *kept;
+  // The gradient of y and kept (which may be null), to x and the taps; that of `before` is
+  // the first frame's.
+  const T *dy, *dkept;
+  T* dx;
+  float* shares;  // (clips * frames, 2, 9, channels)
+
+  int64_t blocks() const { return (channels + kChannels - 1) / kChannels; }
+  int64_t tasks() const { return clips * frames * blocks(); }
+};
+
 // Elementwise: y = relu(a)^2, or y = sigmoid(a) b. A task is a stretch of entries.
 template <class T>
 struct Pointwise {
@@ -101,6 +121,8 @@ struct FusedTable {
   void (*rotate)(const Rotate<T>&, int64_t task);
   void (*difference)(const Difference<T>&, int64_t task);
   void (*difference_backward)(const Difference<T>&, int64_t task);
+  void (*causal_shift)(const CausalShift<T>&, int64_t task);
+  void (*causal_shift_backward)(const CausalShift<T>&, int64_t task);
   void (*squared_relu)(const Pointwise<T>&, int64_t task);
   void (*squared_relu_backward)(const Pointwise<T>&, int64_t task);
   void (*sigmoid_product)(const Pointwise<T>&, int64_t task);
