@@ -24,6 +24,7 @@ custom_hooks = [
     dict(type="CheckpointGuardHook"),
     dict(type="ThreadsHook"),
     dict(type="KeepMemoryHook"),
+    dict(type="CompileBackboneHook"),
     dict(type="EMAHook", ema_type="MomentumAnnealingEMA", momentum=0.002, gamma=100),
 ]
 

@@ -2,6 +2,7 @@
 
 from .atomic_checkpoint import AtomicCheckpointHook
 from .checkpoint_guard import CheckpointGuardHook, CheckpointMismatchError
+from .compile_backbone import CompileBackboneHook
 from .data_guard import (
     DataGuardHook,
     LabelError,
@@ -16,6 +17,7 @@ __all__ = [
     "AtomicCheckpointHook",
     "CheckpointGuardHook",
     "CheckpointMismatchError",
+    "CompileBackboneHook",
     "DataGuardHook",
     "ExactResumeHook",
     "LabelError",

@@ -33,7 +33,12 @@ _SINCE: list[Options] = [
 
 # Which random numbers a run draws is its seed's affair; threads and memory are the
 # machine's.
-_NEW_HOOKS = ("ExactResumeHook", "ThreadsHook", "KeepMemoryHook")
+_NEW_HOOKS = (
+    "ExactResumeHook",
+    "ThreadsHook",
+    "KeepMemoryHook",
+    "CompileBackboneHook",
+)
 
 
 def first_spelled(content: Options) -> Options:
