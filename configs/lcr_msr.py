@@ -46,8 +46,15 @@ train_pipeline, val_pipeline, test_pipeline = clip_pipelines(
     size=64,
     crop=dict(area_range=(0.7, 1.0), aspect_ratio_range=(0.85, 1.2)),
 )
-train_pipeline.insert(0, dict(type="RandomTemporalCrop", min_share=0.7))
-train_pipeline.insert(5, dict(type="RandomAffine", degrees=8, translate=0.04, shear=6))
+# People differ in where, how fast and how near to the camera they move.
+train_pipeline[:1] = [
+    dict(type="RandomTemporalCrop", min_share=0.7),
+    dict(type="TimeWarpedSample", clip_len=16),
+]
+train_pipeline[3:3] = [
+    dict(type="RandomGrey"),
+    dict(type="RandomAffine", degrees=8, translate=0.04, shear=6),
+]
 test_pipeline = val_pipeline
 data = dict(
     type="CheckedRawframeDataset",
