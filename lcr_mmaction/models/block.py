@@ -114,8 +114,8 @@ class LCRBlock(nn.Module):
         hidden, memory, kept = self.recur(
             query, source, edges, state.memory, context.rotation, context.elapsed
         )
-        tokens = tokens + self.drop_path(hidden) if self.residual else hidden
-        tokens = tokens + self.drop_path(self.channel_mix(self.channel_norm(tokens)))
+        tokens = self._add(tokens, hidden) if self.residual else hidden
+        tokens = self._add(tokens, self.channel_mix(self.channel_norm(tokens)))
         return tokens, memory, BlockState(kept, shifted)
 
     def recur(
@@ -142,6 +142,14 @@ class LCRBlock(nn.Module):
         """
         gated = self.gate(query, source, rotation)
         return self.cell(gated, edges, state, elapsed)
+
+    def _add(self, tokens: Tensor, branch: Tensor) -> Tensor:
+        """Add a residual branch, dropped for some clips in training."""
+        if not (self.training and self.drop_path.drop_prob):
+            return tokens + branch
+        # A number a clip: the branch is scaled and added in one pass.
+        share = self.drop_path(tokens.new_ones(len(tokens), 1, 1, 1))
+        return torch.addcmul(tokens, branch.to(tokens.dtype), share)
 
     def _shift(
         self, normed: Tensor, before: Tree, context: BlockContext

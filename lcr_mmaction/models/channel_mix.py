@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..ops.fused import sigmoid_product, squared_relu
+from ..ops.fused import for_products, sigmoid_product, squared_relu
 
 
 class ChannelMix(nn.Module):
@@ -24,5 +24,6 @@ class ChannelMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels of ``x``, ``[..., C]``."""
+        x = for_products(x)
         key = squared_relu(self.key(x))
         return sigmoid_product(self.receptance(x), self.value(key))

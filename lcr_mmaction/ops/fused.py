@@ -126,8 +126,7 @@ def causal_shift(
     """
     channels = tokens.shape[-1]
     if _has_kernel([tokens], weight):
-        if torch.is_autocast_enabled("cpu"):
-            tokens = tokens.to(torch.get_autocast_dtype("cpu"))
+        tokens = for_products(tokens)
         if tokens.dtype in _ACTIVATIONS:
             taps = weight.view(2, channels, 9).transpose(1, 2)
             before = before.to(tokens.dtype)
@@ -186,6 +185,14 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
         return None
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     return scale, norm.bias - mean * scale
+
+
+def for_products(x: Tensor) -> Tensor:
+    """Cast to the dtype of autocast, if there is one: once for all that read ``x``."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        return x.to(torch.get_autocast_dtype(kind))
+    return x
 
 
 def squared_relu(x: Tensor) -> Tensor:

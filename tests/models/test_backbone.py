@@ -233,3 +233,14 @@ def test_a_frame_of_another_size_does_not_fit_the_state():
     backbone = small_backbone()
     with pytest.raises(ValueError, match="init_state"):
         backbone.step(torch.zeros(1, 4, 16, 16), backbone.init_state(1))
+
+
+def test_a_dropped_branch_is_the_sum_with_stock_drop_path():
+    torch.manual_seed(0)
+    block = small_backbone(drop_path_rate=0.5).blocks[-1].train()
+    tokens, branch = torch.randn(2, 6, 2, 3, 32).unbind(0)
+    torch.manual_seed(1)
+    expected = tokens + block.drop_path(branch)
+    torch.manual_seed(1)
+    assert torch.equal(block._add(tokens, branch), expected)
+    assert not torch.equal(expected, tokens + branch)
