@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time as clock
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,10 @@ Recognizer = TypeVar("Recognizer", bound="StreamRecognizer")
 
 class StreamRecognizer:
     """Recognise gestures in streams of frames, at a constant cost a frame.
+
+    It remembers what it has read: one thread or loop at a time. Each of several takes
+    a :meth:`fork`. A deep copy goes on from where the original is, with the same
+    weights; another process opens the model itself.
 
     Args:
         engine: Computes the model's step.
@@ -44,7 +49,27 @@ class StreamRecognizer:
         self.options = options
         self.num_streams = num_streams
         self.channel_order = channel_order
+        self._busy, self._run = threading.Lock(), object()
         self.reset()
+
+    def __deepcopy__(self: Recognizer, memo: dict[int, Any]) -> Recognizer:
+        """A recognizer of the same weights that has read the same frames."""
+        with self._alone():
+            other = self.fork()
+            other.engine = copy.deepcopy(self.engine, memo)
+            other.readout = copy.deepcopy(self.readout, memo)
+        return other
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "copy.copy() of a recognizer would share its state: use fork() for a new "
+            "stream, copy.deepcopy() to go on from here"
+        )
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            "a recognizer cannot be pickled: open the model in the process that runs it"
+        )
 
     @property
     def labels(self) -> list[str]:
@@ -82,7 +107,9 @@ class StreamRecognizer:
             options: How it makes scores and events of logits; as here if None.
             num_streams: Streams in its batch; as here if None.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other._busy, other._run = threading.Lock(), object()
         other.engine = self.engine.fork()
         other.channel_order = channel_order or self.channel_order
         other.options = options or self.options
@@ -97,13 +124,14 @@ class StreamRecognizer:
             streams: Indices; None means all, whose frames may then have another
                 size.
         """
-        if streams is None:
-            self.readout = Readout(self.options, self.num_streams)
-            self.engine.begin(self.num_streams, self.policy.replicas)
-            return
-        index = np.asarray(streams, np.int64)
-        self.readout.reset(index)
-        self.engine.restart(index)
+        with self._alone():
+            if streams is None:
+                self.readout = Readout(self.options, self.num_streams)
+                self.engine.begin(self.num_streams, self.policy.replicas)
+                return
+            index = np.asarray(streams, np.int64)
+            self.readout.reset(index)
+            self.engine.restart(index)
 
     def update(self, frame: np.ndarray, time: float | None = None) -> StreamResult:
         """Read the next frame of the only stream.
@@ -146,7 +174,29 @@ class StreamRecognizer:
             ValueError: As many frames as streams are needed, of sizes that the
                 pipeline makes equal.
             TypeError: A frame is not uint8.
+            RuntimeError: Another thread is at it, or the model was changed.
         """
+        with self._alone():
+            return self._update_batch(frames, times, channel_orders)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this recognizer is at work in another thread; a stream of its own "
+                "for each: recognizer.fork()"
+            )
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+    def _update_batch(
+        self,
+        frames: Sequence[np.ndarray | None],
+        times: Sequence[float | None] | None,
+        channel_orders: Sequence[str] | None,
+    ) -> list[StreamResult | None]:
         began = clock.perf_counter()
         if len(frames) != self.num_streams:
             raise ValueError(
@@ -199,6 +249,7 @@ class StreamRecognizer:
 
         Raises:
             ValueError: There are not as many sources as streams.
+            RuntimeError: On reading, another run has begun with this recognizer.
         """
         if len(sources) != self.num_streams:
             raise ValueError(
@@ -206,12 +257,18 @@ class StreamRecognizer:
                 "num_streams"
             )
         self.reset()
+        run = self._run = object()
         with ExitStack() as stack:
             opened = open_sources(sources, self.fps, self.channel_order)
             for source in opened:
                 stack.callback(source.close)
             orders = [source.channel_order for source in opened]
             for frames in read_together(opened):
+                if self._run is not run:
+                    raise RuntimeError(
+                        "another run has begun with this recognizer and has taken its "
+                        "state; a recognizer of its own for each: recognizer.fork()"
+                    )
                 images = [None if frame is None else frame.image for frame in frames]
                 times = [None if frame is None else frame.time for frame in frames]
                 results = self.update_batch(images, times, orders)

@@ -79,9 +79,6 @@ class TorchEngine(Engine):
                 "a config with LCRBackbone"
             )
         half = precision != "fp32"
-        self.autocast = torch.autocast(
-            torch.device(device).type, dtype=DTYPES[precision], enabled=half
-        )
         if half:
             # Autocast would convert these weights anew at every frame.
             for module in self.model.backbone.modules():
@@ -90,6 +87,9 @@ class TorchEngine(Engine):
         step = self.model.backbone.step
         self.backbone_step = torch.compile(step, dynamic=False) if compiled else step
         self.preprocess = FramePreprocessor(find_test_pipeline(config))
+        with_weights = [m for m in self.model.modules() if m._parameters]
+        self._ends = with_weights[0], with_weights[-1]
+        self._made = self._kinds()
         self.begin(1, 1)
 
     def prepare(self, frame: np.ndarray, channel_order: str) -> np.ndarray:
@@ -116,7 +116,22 @@ class TorchEngine(Engine):
         anew: np.ndarray,
         fade: float,
     ) -> np.ndarray:
-        """Read a frame of M streams."""
+        """Read a frame of M streams.
+
+        Raises:
+            RuntimeError: The model was moved or converted since it was loaded, or is
+                in training mode.
+        """
+        if self.model.training:
+            raise RuntimeError(
+                "the model is in training mode, where dropout and batch norm change "
+                "its answers: call model.eval()"
+            )
+        if self._kinds() != self._made:
+            raise RuntimeError(
+                f"the model was loaded as {self._made} and is {self._kinds()} now: ask "
+                "for device= and precision= when making the recognizer"
+            )
         inputs = normalise(self.model.data_preprocessor, pictures)
         backbone, head = self.model.backbone, self.model.cls_head
         if self.state is None:
@@ -131,7 +146,9 @@ class TorchEngine(Engine):
         if fade != 1:
             state = decay_streams(state, fade)
         inputs = inputs.repeat_interleave(self.replicas, dim=0)
-        with self.autocast:
+        half = self.precision != "fp32"
+        dtype = DTYPES[self.precision]
+        with torch.autocast(inputs.device.type, dtype=dtype, enabled=half):
             feature, after = self.backbone_step(inputs, state)
         # A state keeps its dtypes, whatever the products came in.
         state = map_state(lambda new, old: new.to(old.dtype), after, state)
@@ -143,6 +160,17 @@ class TorchEngine(Engine):
         other = copy.copy(self)
         other.begin(1, 1)
         return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TorchEngine:
+        """An engine of the same model whose streams have read the same frames."""
+        other = copy.copy(self)
+        other.state = copy.deepcopy(self.state, memo)
+        return other
+
+    def _kinds(self) -> tuple[str, ...]:
+        """Device and type of the first and the last weights."""
+        weights = [next(iter(x.parameters(recurse=False))) for x in self._ends]
+        return tuple(f"{x.device} {x.dtype}" for x in weights)
 
     def _rows(self, streams: np.ndarray) -> Tensor:
         rows = streams[:, None] * self.replicas + np.arange(self.replicas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -72,4 +73,11 @@ class Engine(ABC):
 
     @abstractmethod
     def fork(self) -> Engine:
-        """An engine of the same weights, which take memory once, without streams."""
+        """An engine of the same weights, which take memory once, without streams.
+
+        It may run in another thread at the same time.
+        """
+
+    @abstractmethod
+    def __deepcopy__(self, memo: dict[int, Any]) -> Engine:
+        """A :meth:`fork` whose streams have read the same frames."""

@@ -145,6 +145,16 @@ class ExportedEngine(Engine):
         other.begin(1, 1)
         return other
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ExportedEngine:
+        """An engine of the same weights whose streams have read the same frames."""
+        other = self.fork()
+        # The arrays of a state that was read are written again.
+        other._states = [
+            [s if s is self._zeros else [x.copy() for x in s] for s in states]
+            for states in self._states
+        ]
+        return other
+
     def _faded(self, state: State, fade: float) -> State:
         factor = np.float32(fade)
         return [
