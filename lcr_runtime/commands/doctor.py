@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import runpy
 import sys
 
 from ..engines import installed_engines
@@ -80,20 +81,29 @@ def _version(name: str) -> str:
 
 def _kernels() -> None:
     """Of the operator, which training and engine torch use."""
-    if importlib.util.find_spec("torch") is None:
+    package = importlib.util.find_spec("lcr_mmaction")
+    if package is None or importlib.util.find_spec("torch") is None:
         return
-    folder = importlib.util.find_spec("lcr_mmaction")
-    if folder is None or not folder.submodule_search_locations:
-        return
-    ops = os.path.join(folder.submodule_search_locations[0], "ops")
-    built = glob.glob(os.path.join(ops, "*.so")) + glob.glob(os.path.join(ops, "*.pyd"))
-    if built:
-        print(f"ok      kernels {', '.join(map(os.path.basename, built))}")
-    else:
-        print(
-            "note    no kernels were built with the package; they are compiled at "
-            "first use where there is a compiler: docs/op.md"
-        )
+    import torch
+
+    # By path, as setup.py does: the package itself would load MMAction2.
+    (folder,) = package.submodule_search_locations or [""]
+    build = runpy.run_path(os.path.join(folder, "ops", "build.py"))
+    for kind in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+        try:
+            library = build["find_library"](kind)
+        except build["BuildError"] as error:
+            print(f"note    no {kind} kernel: {error}")
+            continue
+        if library is None:
+            print(
+                f"note    the {kind} kernel is not built: it is compiled at first use, "
+                f"or now by {build['COMMAND']}"
+            )
+        else:
+            ahead = library.parent == build["AHEAD_OF_TIME"]
+            origin = "built with the package" if ahead else "built on first use"
+            print(f"ok      {kind} kernel, {origin}: {library}")
 
 
 def _threads() -> None:

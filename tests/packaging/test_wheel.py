@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine import Config
+from stream_cases import write_video
 
 ROOT = Path(__file__).parents[2]
 needs_mim = pytest.mark.skipif(
@@ -34,19 +37,27 @@ def run(*command: object, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of what git knows: nothing untracked can make the tests pass."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git knows: nothing untracked can make the tests pass."""
     source = tmp_path_factory.mktemp("source")
     listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
     for name in listed:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, source / name)
-    out = tmp_path_factory.mktemp("wheel")
+    return source
+
+
+def build_wheel(project: Path, out: Path) -> Path:
     pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps")
-    run(*pip, "--no-build-isolation", "-w", out, source, cwd=out)
+    run(*pip, "--no-build-isolation", "-w", out, project, cwd=out)
     (path,) = out.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +109,35 @@ def test_the_shipped_model_of_an_installation(installed):
     assert Path(checkpoint).is_relative_to(installed)
     own = Config.fromfile(ROOT / "configs" / Path(config).name)
     assert Config.fromfile(config).model == own.model
+
+
+def test_the_runtime_alone(source, tmp_path):
+    """``lcr-runtime``: its wheel asks for no PyTorch, and reads a video without it."""
+    path = build_wheel(source / "packaging" / "runtime", tmp_path)
+    names = zipfile.ZipFile(path).namelist()
+    packaged = {x for x in names if ".dist-info/" not in x}
+    tracked = {p.relative_to(source) for p in (source / "lcr_runtime").rglob("*.py")}
+    model = "lcr_runtime/models/lcr_jester_stream.onnx"
+    typed = "lcr_runtime/py.typed"
+    assert packaged == {p.as_posix() for p in tracked} | {model, typed}
+    (about,) = (x for x in names if x.endswith("/METADATA"))
+    text = zipfile.ZipFile(path).read(about).decode()
+    needed = set(re.findall(r"^Requires-Dist: ([\w-]+)", text, re.MULTILINE))
+    assert needed == {"numpy", "opencv-python", "av", "onnxruntime", "openvino"}
+    site = tmp_path / "site"
+    zipfile.ZipFile(path).extractall(site)
+    frames = [np.full((48, 64, 3), 40 * t, np.uint8) for t in range(5)]
+    video = write_video(tmp_path / "v.mp4", frames)
+    code = (
+        "import sys;"
+        "hidden = ('torch', 'mmaction', 'mmengine', 'mmcv', 'lcr_mmaction');"
+        "sys.modules.update(dict.fromkeys(hidden));"
+        "from lcr_runtime.commands.main import main;"
+        f"main(['stream', {str(video)!r}, '--events', '-']);"
+        "import lcr_runtime; print(lcr_runtime.__file__)"
+    )
+    said = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(site))
+    assert said.splitlines()[-1].startswith(str(site))
 
 
 @needs_mim

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from lcr_runtime.commands import doctor
 from lcr_runtime.commands.main import COMMANDS, main
 
 
@@ -42,3 +43,24 @@ def test_doctor_names_what_is_missing_and_its_cure(capsys, monkeypatch):
     hidden |= {"onnxruntime", "av"}
     with pytest.raises(SystemExit, match="lacks av, an engine"):
         main(["doctor"])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
+def test_doctor_names_the_kernel_that_this_torch_would_load(
+    capsys, monkeypatch, tmp_path
+):
+    from lcr_mmaction.ops import build
+
+    if build.find_library("cpu") and build.find_library("cpu").parent == (
+        build.AHEAD_OF_TIME
+    ):
+        pytest.skip("a kernel was built with the package, which comes first")
+    monkeypatch.setenv("LCR_OPS_CACHE", str(tmp_path))
+    doctor._kernels()
+    assert "the cpu kernel is not built" in capsys.readouterr().out
+    library = tmp_path / build.library_name("cpu", build.targets_here("cpu"))
+    library.touch()
+    doctor._kernels()
+    assert f"ok      cpu kernel, built on first use: {library}" in (
+        capsys.readouterr().out
+    )
