@@ -2,41 +2,16 @@
 # tools/model_converters/vision_rwkv.py writes them to checkpoints/vrwkv_tiny.pth
 # (another file: set VRWKV_CHECKPOINT). Other sizes, and version 6: --cfg-options
 # model.backbone.arch=vrwkv6_small model.cls_head.in_channels=768 (twice the width).
-_base_ = ["lcr_k400.py"]
+_base_ = [
+    "_base_/models/lcr_vrwkv_tiny.py",
+    "_base_/datasets/kinetics400_videos.py",
+    "_base_/schedules/adamw_layer_decay.py",
+    "_base_/default_runtime.py",
+]
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type="LCRBackbone",
-        arch="vrwkv_tiny",
-        img_size=224,
-        drop_path_rate=0.1,
-    )
+    backbone=dict(drop_path_rate=0.1),
+    cls_head=dict(num_classes=400, dropout_ratio=0.2, label_smooth_eps=0.1),
 )
 load_from = "{{$VRWKV_CHECKPOINT:checkpoints/vrwkv_tiny.pth}}"
-
-max_epochs = 30
-train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(
-    constructor="LayerDecayOptimWrapperConstructor",
-    optimizer=dict(lr=5e-4, betas=(0.9, 0.999)),
-    paramwise_cfg=dict(layer_decay_rate=0.75),
-)
-param_scheduler = [
-    dict(
-        type="LinearLR",
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=5,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=5,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+auto_scale_lr = dict(base_batch_size=128)

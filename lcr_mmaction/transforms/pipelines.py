@@ -59,3 +59,13 @@ def clip_pipelines(
     val = [*reading(videos, test_mode=True), resize, *end]
     test = [*reading(True, test_mode=True), resize, *end]
     return train, val, test
+
+
+def from_frames(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline, of videos, for folders of extracted frames."""
+    decode = dict(type="RawFrameDecode")
+    return [
+        decode if step["type"] == "VideoDecode" else step
+        for step in pipeline
+        if step["type"] != "VideoInit"
+    ]

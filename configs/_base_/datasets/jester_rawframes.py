@@ -1,5 +1,7 @@
 # Jester, or the synthetic stand-in in its layout: JPEG frames and list files.
 # Another place than data/jester: set the environment variable JESTER_ROOT.
+_base_ = ["loaders.py"]
+
 data_root = "{{$JESTER_ROOT:data/jester}}"
 # Swiping left/right, sliding two fingers left/right and turning the hand
 # clockwise/counterclockwise trade places in a mirror.
@@ -34,36 +36,15 @@ classes = (
     "Doing other things",
 )
 
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(
-        type="CheckedRawframeDataset",
-        ann_file=data_root + "/jester_train_list_rawframes.txt",
-        data_prefix=dict(img=data_root),
-        filename_tmpl="{:05}.jpg",
-        metainfo=dict(classes=classes),
-        pipeline=[],
-    ),
+train_clips = dict(
+    type="CheckedRawframeDataset",
+    ann_file=data_root + "/jester_train_list_rawframes.txt",
+    data_prefix=dict(img=data_root),
+    filename_tmpl="{:05}.jpg",
+    metainfo=dict(classes=classes),
 )
-val_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type="CheckedRawframeDataset",
-        ann_file=data_root + "/jester_val_list_rawframes.txt",
-        data_prefix=dict(img=data_root),
-        filename_tmpl="{:05}.jpg",
-        metainfo=dict(classes=classes),
-        pipeline=[],
-        test_mode=True,
-    ),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(type="AccMetric")
-test_evaluator = val_evaluator
+val_clips = dict(train_clips, ann_file=data_root + "/jester_val_list_rawframes.txt")
+train_dataloader = dict(dataset=train_clips)
+val_dataloader = dict(dataset=val_clips)
+test_dataloader = dict(dataset=val_clips)
+del train_clips, val_clips

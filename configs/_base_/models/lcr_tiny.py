@@ -1,4 +1,4 @@
-# LCR at the paper"s budget: width 192, 12 blocks, 16x224x224 clips.
+# LCR at the paper's budget: width 192, 12 blocks, 16x224x224 clips.
 model = dict(
     type="Recognizer3D",
     backbone=dict(type="LCRBackbone", arch="tiny", img_size=224, patch_size=16),
