@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from edge_extract import write_pattern
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from shared.measuring import exponent, markdown, take_turns
 from shared.operators import record, replay
 from torch import nn
+from training_cost import count
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,6 +88,19 @@ train_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(
     assert "2. RawFrameDecode" in cells
     assert "6. EdgeExtract" in cells
     assert cells[-2:] == ["0", "1 (the config's)"]
+
+
+def test_the_cost_of_training_is_counted_without_computing():
+    init_default_scope("mmaction")
+    config = Config.fromfile(ROOT / "configs/lcr_jester_tiny.py")
+    once, twice = (count(config, (4, frames, 64, 64)) for frames in (4, 8))
+    assert once.parameters == twice.parameters == 352619
+    # Half of the eight frames that get_flops.py counts; the head is the rest.
+    assert once.flops == pytest.approx(6 * 76.03e6 / 2, rel=0.02)
+    assert twice.flops == pytest.approx(2 * once.flops, rel=0.01)
+    assert twice.kept == pytest.approx(2 * once.kept, rel=0.1)
+    # At least the tokens that go into each of the linear layers, twelve or more.
+    assert once.kept > 12 * 4 * 4 * 16 * 96
 
 
 def test_recorded_products_are_those_that_were_executed():
