@@ -144,8 +144,8 @@ def _hook(look: Any, notes: Notes) -> Any:
 
 
 def _look_at_cell(cell: EdgeForgetCell, inputs: tuple, notes: Notes) -> None:
-    _, edges, _ = inputs
-    notes["forget"].append(cell.forget(edges).mean(dim=-1)[0])
+    _, edges, _, *elapsed = inputs
+    notes["forget"].append(cell.forget(edges, *elapsed).mean(dim=-1)[0])
 
 
 def _look_at_mixer(mixer: Mixer, inputs: tuple, notes: Notes) -> None:
