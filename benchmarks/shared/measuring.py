@@ -21,6 +21,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from lcr_mmaction.upstream.allocator import keep_memory
+
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -205,7 +207,8 @@ def make_parser(doc: str) -> argparse.ArgumentParser:
 
 
 def begin(args: argparse.Namespace) -> None:
-    """Set the threads and the seed, and print where the figures come from."""
+    """Set threads, memory and seed, and print where the figures come from."""
+    keep_memory()  # as training does
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)

@@ -176,51 +176,6 @@ void rotate(const Rotate<T>& p, int64_t task) {
   }
 }
 
-template <class T>
-void difference(const Difference<T>& p, int64_t task) {
-  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
-  for (int64_t row = task * p.kPixels; row < end; ++row) {
-    const int64_t frame = row / p.pixels, pixel = row % p.pixels;
-    const T* now = p.both + 2 * row * c;
-    const T* last = frame % p.frames
-                            ? now - (2 * p.pixels - 1) * c
-                            : p.before + (frame / p.frames * p.pixels + pixel) * c;
-    T* y = p.y + row * c;
-    if (!p.scale) {
-      LCR_VECTOR
-      for (int64_t j = 0; j < c; ++j) narrow(widen(now[j]) - widen(last[j]), y[j]);
-      continue;
-    }
-    const float *scale = p.scale, *shift = p.shift;
-    const bool relu = p.relu;
-    LCR_VECTOR
-    for (int64_t j = 0; j < c; ++j) {
-      const float x = (widen(now[j]) - widen(last[j])) * scale[j] + shift[j];
-      narrow(relu && x <= 0 ? 0.0f : x, y[j]);
-    }
-  }
-}
-
-template <class T>
-void difference_backward(const Difference<T>& p, int64_t task) {
-  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
-  for (int64_t row = task * p.kPixels; row < end; ++row) {
-    const int64_t frame = row / p.pixels, pixel = row % p.pixels, t = frame % p.frames;
-    const T* dy = p.dy + row * c;
-    const T* next = dy + p.pixels * c;
-    T* dnow = p.dboth + 2 * row * c;
-    T* dlast = dnow + c;
-    std::copy(dy, dy + c, dnow);
-    if (t < p.frames - 1)
-      for (int64_t j = 0; j < c; ++j) narrow(-widen(next[j]), dlast[j]);
-    else
-      std::fill(dlast, dlast + c, T{});
-    T* dbefore = p.dbefore + (frame / p.frames * p.pixels + pixel) * c;
-    if (!t)
-      for (int64_t j = 0; j < c; ++j) narrow(-widen(dy[j]), dbefore[j]);
-  }
-}
-
 // As many channels as fit a register, or fewer of them with zeros behind.
 #if defined(__AVX512F__)
 constexpr int64_t kLanes = 16;
@@ -264,6 +219,61 @@ inline void store(const Lanes& lanes, T* x, int64_t count) {
   T values[kLanes];
   store(lanes, values);
   std::copy_n(values, count, x);
+}
+
+// Calls f(channel, count) for `channels`, a register's worth at a time. Where they are no
+// multiple of that the last call repeats some of the one before.
+template <class F>
+inline void lanes_up_to(int64_t channels, F f) {
+  int64_t j = 0;
+  for (; j + kLanes <= channels; j += kLanes) f(j, kLanes);
+  if (j == channels) return;
+  if (channels > kLanes)
+    f(channels - kLanes, kLanes);
+  else
+    f(j, channels - j);
+}
+
+template <class T>
+void difference(const Difference<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
+  for (int64_t row = task * p.kPixels; row < end; ++row) {
+    const int64_t frame = row / p.pixels, pixel = row % p.pixels;
+    const T* now = p.both + 2 * row * c;
+    const T* last = frame % p.frames
+                        ? now - (2 * p.pixels - 1) * c
+                        : p.before + (frame / p.frames * p.pixels + pixel) * c;
+    T* y = p.y + row * c;
+    lanes_up_to(c, [&](int64_t j, int64_t count) {
+      Lanes x = load(now + j, count) - load(last + j, count);
+      if (p.scale) {
+        x = x * load(p.scale + j, count) + load(p.shift + j, count);
+        // Not less than 0 but for NaN, which stays.
+        if (p.relu) x = Lanes(Bits(x) & ~Bits(x <= 0.0f));
+      }
+      store(x, y + j, count);
+    });
+  }
+}
+
+template <class T>
+void difference_backward(const Difference<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
+  for (int64_t row = task * p.kPixels; row < end; ++row) {
+    const int64_t frame = row / p.pixels, pixel = row % p.pixels, t = frame % p.frames;
+    const T* dy = p.dy + row * c;
+    const T* next = dy + p.pixels * c;
+    T* dnow = p.dboth + 2 * row * c;
+    T* dlast = dnow + c;
+    std::copy(dy, dy + c, dnow);
+    if (t < p.frames - 1)
+      for (int64_t j = 0; j < c; ++j) narrow(-widen(next[j]), dlast[j]);
+    else
+      std::fill(dlast, dlast + c, T{});
+    T* dbefore = p.dbefore + (frame / p.frames * p.pixels + pixel) * c;
+    if (!t)
+      for (int64_t j = 0; j < c; ++j) narrow(-widen(dy[j]), dbefore[j]);
+  }
 }
 
 // Calls f(tap, neighbour) for the taps of a 3 x 3 window around a token that lie in the
