@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .running_mean import smooth
+from .running_mean import intervals, smooth
 
 BACKGROUND = ("No gesture", "Doing other things")
 # Of sums of times: three thirds of a frame are a frame.
@@ -62,10 +62,10 @@ class EventDetector:
         background: Names of classes that are no gesture.
         on: Score that starts an event, 0..1.
         off: Score that ends it, below ``on``.
-        min_frames: Frames in a row at ``on`` or above.
+        min_frames: Frames in a row at ``on`` or above, at the training's rate.
         cooldown: Seconds after its end in which the same gesture does not start.
-        rest: Frames between two events in which every gesture's score is under
-            ``off``.
+        rest: Frames, at the training's rate, between two events in which every
+            gesture's score is under ``off``.
         stream: Written into the events.
 
     Raises:
@@ -186,6 +186,7 @@ def detect(
     times: Sequence[float],
     labels: Sequence[str],
     smoothing: float,
+    rate: float | None = None,
     **options: Any,
 ) -> list[GestureEvent]:
     """Events of a whole video, from the raw scores of its frames.
@@ -195,10 +196,14 @@ def detect(
         times: Of the frames, seconds.
         labels: Names of the classes.
         smoothing: Share of the past.
+        rate: Frames a second of training; None counts every frame as one.
         **options: Of :class:`EventDetector`.
     """
     detector = EventDetector(labels, **options)
     events: list[GestureEvent] = []
-    for row, time in zip(smooth(scores, smoothing), times, strict=True):
-        events += detector.update(row, time)
+    seconds = np.asarray(times, float)
+    elapsed = intervals(seconds, np.r_[np.nan, seconds[:-1]], rate)
+    smoothed = smooth(scores, smoothing, elapsed)
+    for row, time, count in zip(smoothed, times, elapsed, strict=True):
+        events += detector.update(row, time, float(count))
     return events + detector.finish()

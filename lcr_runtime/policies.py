@@ -19,6 +19,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+# Of sums of times: three thirds of an interval are one.
+ROUNDING = 1e-3
+
 
 class Policy(ABC):
     """Decides, frame by frame, which states of a stream start anew and which speaks.
@@ -38,11 +41,16 @@ class Policy(ABC):
 
     Attributes:
         replicas: States R a stream; each costs a step a frame.
-        fade: What the recurrent part keeps from frame to frame, in (0, 1].
-        average: What the mean over frames, of heads that take one, keeps from frame
-            to frame, in [0, 1]; it starts anew with its state. Here it reaches back
+        fade: What the recurrent part keeps over an interval, in (0, 1].
+        average: What the mean over frames, of heads that take one, keeps over an
+            interval, in [0, 1]; it starts anew with its state. Here it reaches back
             about a clip, so that it follows an endless video.
         frames: Frames each stream has read, int64 ``[S]``.
+        last: When the last frame came, ``[S]``, in intervals of training since the
+            stream's first; -1 before it.
+        clock: When the next one comes, ``[S]``: an interval later, or what
+            :meth:`advance` is told.
+        elapsed: Intervals that the last frame counts for, ``[S]``.
         ages: Frames each state has read since its start, int64 ``[S, R]``.
     """
 
@@ -56,11 +64,15 @@ class Policy(ABC):
     def begin(self, num_streams: int) -> None:
         """Start with new streams."""
         self.frames = np.zeros(num_streams, np.int64)
+        self.last = np.full(num_streams, -1.0)
+        self.clock = np.zeros(num_streams)
+        self.elapsed = np.ones(num_streams)
         self.ages = np.zeros((num_streams, self.replicas), np.int64)
 
     def restart(self, streams: np.ndarray) -> None:
         """Some streams (indices) start anew."""
         self.frames[streams] = 0
+        self.last[streams], self.clock[streams] = -1.0, 0.0
         self.ages[streams] = 0
 
     @abstractmethod
@@ -74,9 +86,22 @@ class Policy(ABC):
             Booleans ``[M, R]``.
         """
 
-    def advance(self, streams: np.ndarray) -> np.ndarray:
-        """Count a frame of some streams; return what :meth:`resets` said before it."""
+    def advance(
+        self, streams: np.ndarray, elapsed: np.ndarray | float = 1.0
+    ) -> np.ndarray:
+        """Count a frame of some streams; return what :meth:`resets` said before it.
+
+        Args:
+            streams: Indices ``[M]``.
+            elapsed: Intervals since the last frame of each, ``[M]``; not asked for the
+                first.
+        """
+        first = self.frames[streams] == 0
+        self.elapsed[streams] = np.where(first, 1.0, elapsed)
+        self.clock[streams] = self.last[streams] + self.elapsed[streams]
         anew = self.resets(streams)
+        self.last[streams] = self.clock[streams]
+        self.clock[streams] += 1
         self.ages[streams] = np.where(anew, 0, self.ages[streams]) + 1
         self.frames[streams] += 1
         return anew
@@ -130,7 +155,7 @@ class DecayState(KeepState):
     Args:
         clip_len: Frames of a training clip.
         labels: Names of the classes.
-        half_life: Frames after which half is left; ``clip_len`` if None.
+        half_life: Intervals after which half is left; ``clip_len`` if None.
 
     Raises:
         ValueError: ``half_life`` is not above 0.
@@ -157,8 +182,8 @@ class StaggeredStates(Policy):
     Args:
         clip_len: Frames of a training clip.
         labels: Names of the classes.
-        period: Frames from a state's restart to its next; even, ``2 * clip_len``
-            if None.
+        period: Intervals from a state's restart to its next (frames, at the training's
+            rate); even, ``2 * clip_len`` if None.
 
     Raises:
         ValueError: ``period`` is odd or below 2.
@@ -177,7 +202,12 @@ class StaggeredStates(Policy):
 
     def resets(self, streams: np.ndarray) -> np.ndarray:
         """The first state every period, the second half a period later."""
-        return self.frames[streams, None] % self.period == [0, self.period // 2]
+        halves = self.period / 2
+        now, before = (
+            np.floor((time[streams, None] + ROUNDING) / halves)
+            for time in (self.clock, self.last)
+        )
+        return (now > before) & ((now % 2 == [0, 1]) | (now - before > 1))
 
 
 @register_policy("reset_on_background")
@@ -189,7 +219,8 @@ class ResetOnBackground(Policy):
         labels: Names of the classes.
         label: The class that means nothing is going on.
         threshold: Its score from which a frame counts.
-        patience: Such frames in a row before a reset; ``clip_len // 2`` if None.
+        patience: Intervals of such frames in a row before a reset; ``clip_len // 2``
+            if None.
 
     Raises:
         ValueError: ``label`` is not among the classes.
@@ -216,7 +247,7 @@ class ResetOnBackground(Policy):
     def begin(self, num_streams: int) -> None:
         """Start with new streams."""
         super().begin(num_streams)
-        self.quiet = np.zeros(num_streams, np.int64)
+        self.quiet = np.zeros(num_streams)
 
     def restart(self, streams: np.ndarray) -> None:
         """Some streams start anew."""
@@ -225,13 +256,14 @@ class ResetOnBackground(Policy):
 
     def resets(self, streams: np.ndarray) -> np.ndarray:
         """Those of streams that have been quiet for long enough."""
-        return self.quiet[streams, None] >= self.patience
+        return self.quiet[streams, None] >= self.patience - ROUNDING
 
     def observe(self, scores: np.ndarray, streams: np.ndarray) -> None:
         """Count quiet frames; a restart counts from the beginning."""
-        since = np.where(self.quiet[streams] >= self.patience, 0, self.quiet[streams])
+        since = self.quiet[streams]
+        since = np.where(since >= self.patience - ROUNDING, 0, since)
         quiet = scores[:, self.index] >= self.threshold
-        self.quiet[streams] = np.where(quiet, since + 1, 0)
+        self.quiet[streams] = np.where(quiet, since + self.elapsed[streams], 0)
 
 
 def build_policy(policy: str | dict, clip_len: int, labels: Sequence[str]) -> Policy:

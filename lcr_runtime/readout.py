@@ -9,7 +9,7 @@ import numpy as np
 from .events import GestureEvent
 from .options import StreamOptions
 from .result import Reading
-from .running_mean import softmax
+from .running_mean import intervals, softmax
 
 
 class Readout:
@@ -23,6 +23,10 @@ class Readout:
     Args:
         options: Of the model and its stream.
         num_streams: Streams S in the batch.
+
+    Attributes:
+        elapsed: Time between the last two frames of every stream, ``[S]``, in intervals
+            of training: 1 at ``options.fps``, before a second frame and without times.
     """
 
     def __init__(self, options: StreamOptions, num_streams: int = 1) -> None:
@@ -33,22 +37,36 @@ class Readout:
         self.mean = options.make_mean(num_streams)
         self.smoothing = options.make_smoothing(num_streams)
         self.detectors = [options.make_detector(i) for i in range(num_streams)]
+        # Of the last frame of every stream: its time, and that since the one before.
+        self._time = np.full(num_streams, np.nan)
+        self.elapsed = np.ones(num_streams)
 
     def reset(self, streams: np.ndarray) -> None:
         """Forget the past of some streams (indices), an open gesture included."""
         self.policy.restart(streams)
         self.mean.reset(streams)
         self.smoothing.reset(streams)
+        self._time[streams] = np.nan
         for i in streams:
             self.detectors[i].reset()
 
-    def restarts(self, streams: np.ndarray) -> np.ndarray:
+    def restarts(
+        self, streams: np.ndarray, times: Sequence[float | None] | None = None
+    ) -> np.ndarray:
         """Begin a frame of M streams.
+
+        Args:
+            streams: Indices ``[M]``.
+            times: As for :meth:`read`. Sets :attr:`elapsed` of these streams.
 
         Returns:
             Booleans ``[M, replicas]``: states to start anew before the step.
         """
-        anew = self.policy.advance(streams)
+        given = [None] * len(streams) if times is None else times
+        now = np.array([np.nan if time is None else time for time in given])
+        elapsed = intervals(now, self._time[streams], self.options.fps)
+        self._time[streams], self.elapsed[streams] = now, elapsed
+        anew = self.policy.advance(streams, elapsed)
         self.mean.reset(streams, anew)
         return anew
 
@@ -71,9 +89,10 @@ class Readout:
         """
         every = np.arange(len(streams))
         speaker = self.policy.speaker(streams)
-        answer = softmax(self.mean.add(logits, streams))[every, speaker]
+        elapsed = self.elapsed[streams]
+        answer = softmax(self.mean.add(logits, streams, elapsed))[every, speaker]
         self.policy.observe(answer, streams)
-        scores = self.smoothing.add(answer, streams)
+        scores = self.smoothing.add(answer, streams, elapsed)
         return [
             self._reading(
                 int(stream),
@@ -100,7 +119,8 @@ class Readout:
         index = int(self.policy.frames[stream]) - 1
         time = index / (self.options.fps or 1.0) if time is None else time
         best = int(scores.argmax())
-        events = self.detectors[stream].update(scores, time)
+        elapsed = float(self.elapsed[stream])
+        events = self.detectors[stream].update(scores, time, elapsed)
         return Reading(
             index=index,
             time=time,

@@ -139,7 +139,8 @@ class StreamRecognizer:
         Args:
             frame: ``H x W x 3`` uint8 in :attr:`channel_order`.
             time: Its time in seconds; None counts frames at :attr:`fps` (at one a
-                second without).
+                second without). What lies between frames reaches the model, which
+                knows of no other rate than :attr:`fps` without.
 
         Raises:
             ValueError: There are several streams, or the frame does not fit.
@@ -210,9 +211,11 @@ class StreamRecognizer:
         active = np.array(list(given), np.int64)
         orders = channel_orders or [self.channel_order] * self.num_streams
         pictures = [self.engine.prepare(x, orders[i]) for i, x in given.items()]
-        anew = self.readout.restarts(active)
-        logits = self.engine.step(pictures, active, anew, self.policy.fade)
         now = None if times is None else [times[i] for i in active]
+        anew = self.readout.restarts(active, now)
+        logits = self.engine.step(
+            pictures, active, anew, self.policy.fade, self.readout.elapsed[active]
+        )
         readings = self.readout.read(logits, active, now)
         latency = clock.perf_counter() - began
         for reading, picture in zip(readings, pictures, strict=True):

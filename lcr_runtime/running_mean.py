@@ -39,10 +39,23 @@ class RunningMean:
         self._sum[rows] *= keep
         self._weight[rows] *= keep
 
-    def add(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Take a frame's values of some rows; return their means, same shape."""
-        self._sum[rows] = self.factor * self._sum[rows] + values
-        self._weight[rows] = self.factor * self._weight[rows] + 1
+    def add(
+        self,
+        values: np.ndarray,
+        rows: np.ndarray,
+        elapsed: np.ndarray | float = 1.0,
+    ) -> np.ndarray:
+        """Take a frame's values of some rows; return their means, same shape.
+
+        Args:
+            values: ``[M, ...]``.
+            rows: Indices ``[M]``.
+            elapsed: For how many frames each of these counts, ``[M]``.
+        """
+        time = np.reshape(elapsed, (-1, *[1] * (values.ndim - 1)))
+        keep = self.factor**time
+        self._sum[rows] = keep * self._sum[rows] + time * values
+        self._weight[rows] = keep * self._weight[rows] + time
         return self._sum[rows] / self._weight[rows]
 
 
@@ -70,24 +83,52 @@ class Smoothing:
         """Start some rows (indices) anew."""
         self._begun[rows] = False
 
-    def add(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Take a frame's values of some rows; return the averages, same shape."""
-        share = np.where(self._begun[rows], self.share, 0.0)
+    def add(
+        self,
+        values: np.ndarray,
+        rows: np.ndarray,
+        elapsed: np.ndarray | float = 1.0,
+    ) -> np.ndarray:
+        """Take a frame's values of some rows, as :class:`RunningMean` does."""
+        share = np.where(self._begun[rows], self.share**elapsed, 0.0)
         share = share.reshape(-1, *[1] * (values.ndim - 1))
         self._begun[rows] = True
         self._past[rows] = share * self._past[rows] + (1 - share) * values
         return self._past[rows]
 
 
-def smooth(scores: np.ndarray, share: float) -> np.ndarray:
+def smooth(
+    scores: np.ndarray, share: float, elapsed: np.ndarray | None = None
+) -> np.ndarray:
     """:class:`Smoothing` of a whole video's frames.
 
     Args:
         scores: ``[T, num_classes]``.
         share: Of the past, in [0, 1).
+        elapsed: For how many frames each counts, ``[T]``; 1 if None.
     """
     average, row = Smoothing(share, (1, scores.shape[1])), np.zeros(1, np.int64)
-    return np.array([average.add(now[None], row)[0] for now in scores])
+    times = np.ones(len(scores)) if elapsed is None else elapsed
+    frames = zip(scores, times, strict=True)
+    return np.array([average.add(now[None], row, time)[0] for now, time in frames])
+
+
+def intervals(
+    times: np.ndarray, before: np.ndarray | float, rate: float | None
+) -> np.ndarray:
+    """Times between frames, in those between the frames of training.
+
+    Args:
+        times: Of frames, seconds.
+        before: Of the frames before them; NaN where there is none.
+        rate: Frames a second of training; None where that is unknown.
+
+    Returns:
+        To a thousandth, which is also the least: clocks may stand still or go back. 1
+        where a time or the rate is unknown.
+    """
+    elapsed = np.maximum(np.round((times - before) * (rate or np.nan), 3), 1e-3)
+    return np.where(np.isnan(elapsed), 1.0, elapsed)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -148,7 +148,10 @@ export class Recognizer {
     for (const one of this.states) {
       const fades = this.policy.fade !== 1 && one.age > 0;
       const before = fades ? this.faded(one.state) : one.state;
-      const after = await this.session.run({ frame, ...before });
+      // As if an interval of training lay between all frames: pages thin out to its rate.
+      const times = this.session.inputNames.includes("elapsed")
+        ? { elapsed: new this.ort.Tensor("float32", [1], [1]) } : {};
+      const after = await this.session.run({ frame, ...times, ...before });
       for (const name of Object.keys(one.state)) before[name] = after[`next.${name}`];
       one.state = before;
       one.age++;

@@ -18,6 +18,7 @@ from torch import nn
 
 from lcr_runtime import StreamOptions
 from lcr_runtime.engines import open_engine
+from lcr_runtime.engines.exported import TIME
 from lcr_runtime.preprocess import PlainPreprocessor
 from lcr_runtime.shipped import SHIPPED
 
@@ -69,7 +70,7 @@ def export_step(
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             step_program(graph, size),
-            input_names=["frame", *graph.state_names],
+            input_names=["frame", TIME, *graph.state_names],
             output_names=["logits", *(f"next.{x}" for x in graph.state_names)],
             dynamo=True,
             verbose=False,
@@ -187,7 +188,7 @@ def step_program(
     """
     frame = torch.zeros(1, *size, dtype=torch.uint8)
     with torch.no_grad():
-        arguments = (frame, *graph.initial.values())
+        arguments = (frame, torch.ones(1), *graph.initial.values())
         program = torch.export.export(graph, arguments, strict=False)
         # What no part has written out already: decays a token, other mixers.
         table = torch.export.default_decompositions()

@@ -17,7 +17,7 @@ from .parts import with_parts
 
 
 class StepGraph(nn.Module):
-    """One frame and the state in, that frame's logits and the next state out.
+    """A frame, the time since the last and the state in; logits and next state out.
 
     Args:
         model: A recognizer with ``LCRBackbone`` and ``LCRHead``; it stays as it is.
@@ -62,8 +62,10 @@ class StepGraph(nn.Module):
         """Of those, the recurrent part: what a policy lets fade."""
         return [name for name in self.initial if ".memory" in name]
 
-    def forward(self, frame: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """Read a frame ``[1, H, W, C]`` uint8.
+    def forward(
+        self, frame: Tensor, elapsed: Tensor, *state: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Read a frame ``[1, H, W, C]`` uint8, ``elapsed`` ``[1]`` after the last.
 
         Returns:
             Logits ``[1, num_classes]``, then the state's tensors.
@@ -72,7 +74,7 @@ class StepGraph(nn.Module):
         before = state_from_tensors(tensors, self.like)
         rows = (frame.flatten(2).float() - self.mean) * self.scale
         inputs = rows.view(frame.shape).permute(0, 3, 1, 2)
-        feature, after = self.backbone.step(inputs, before)
+        feature, after = self.backbone.step(inputs, before, elapsed)
         logits = self.head(feature)
         # A graph's outputs must not be its inputs: what the options leave
         # unchanged is copied.

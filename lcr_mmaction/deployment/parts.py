@@ -219,7 +219,8 @@ class BlockPart(nn.Module):
         shifted = trace(state.shifted, shifted, context.elapsed)
         source = edges + query if self.frame_answers else edges
         gated = self.gate(query, source, context.rotation)
-        keep = over_time(edges * self.cell.scale + self.cell.bias, context.elapsed)
+        elapsed = None if context.elapsed is None else context.elapsed[:, 0]
+        keep = over_time(edges * self.cell.scale + self.cell.bias, elapsed)
         memory = keep * state.memory + (1 - keep) * gated
         hidden = memory * gated.sigmoid()
         tokens = tokens + hidden if self.residual else hidden

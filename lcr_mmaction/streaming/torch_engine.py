@@ -115,6 +115,7 @@ class TorchEngine(Engine):
         streams: np.ndarray,
         anew: np.ndarray,
         fade: float,
+        elapsed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Read a frame of M streams.
 
@@ -143,13 +144,21 @@ class TorchEngine(Engine):
         if anew.any():
             which = torch.from_numpy(anew.reshape(-1)).to(inputs.device)
             state = reset_streams(state, which)
+        if elapsed is None:
+            elapsed = np.ones(len(streams))
         if fade != 1:
-            state = decay_streams(state, fade)
+            factors = torch.from_numpy(fade**elapsed)
+            state = decay_streams(state, factors.repeat_interleave(self.replicas))
         inputs = inputs.repeat_interleave(self.replicas, dim=0)
+        # An interval between all frames is what the model does without times, faster.
+        times: tuple[Tensor, ...] = ()
+        if (elapsed != 1).any():
+            each = np.where(anew, 1.0, elapsed[:, None]).reshape(-1)
+            times = (torch.from_numpy(each).to(inputs),)
         half = self.precision != "fp32"
         dtype = DTYPES[self.precision]
         with torch.autocast(inputs.device.type, dtype=dtype, enabled=half):
-            feature, after = self.backbone_step(inputs, state)
+            feature, after = self.backbone_step(inputs, state, *times)
         # A state keeps its dtypes, whatever the products came in.
         state = map_state(lambda new, old: new.to(old.dtype), after, state)
         self.state = state if everyone else put_streams(self.state, rows, state)

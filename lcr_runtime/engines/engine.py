@@ -58,6 +58,7 @@ class Engine(ABC):
         streams: np.ndarray,
         anew: np.ndarray,
         fade: float,
+        elapsed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Read a frame of M streams.
 
@@ -65,7 +66,10 @@ class Engine(ABC):
             pictures: M of them, from :meth:`prepare`.
             streams: Their indices ``[M]``.
             anew: Booleans ``[M, R]``: states to start anew before the step.
-            fade: What the recurrent part of the states keeps, in (0, 1].
+            fade: What the recurrent part of the states keeps over an interval between
+                the frames of training, in (0, 1].
+            elapsed: Such intervals since the last frame of each stream, ``[M]``; None
+                where all are 1. A state that starts anew has had no last frame: 1.
 
         Returns:
             Logits ``[M, R, num_classes]``, float32.

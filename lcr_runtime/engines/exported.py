@@ -16,6 +16,7 @@ from ..preprocess import PlainPreprocessor
 from .engine import Engine
 
 State = list[np.ndarray]
+TIME = "elapsed"
 
 
 class ExportedEngine(Engine):
@@ -31,6 +32,7 @@ class ExportedEngine(Engine):
     Attributes:
         options: How logits become scores and events.
         made: What the file was made from and with.
+        timed: Whether it takes the time between frames.
         state_shapes: Shapes of the state's tensors by name.
         recurrent: Names of those that a policy lets fade.
 
@@ -60,7 +62,8 @@ class ExportedEngine(Engine):
 
         Args:
             about: Its metadata: JSON by name.
-            inputs: Names and shapes of its inputs: the frame, then the state.
+            inputs: Names and shapes of its inputs: the frame, the time elapsed where
+                the file takes it, then the state.
 
         Raises:
             ValueError: The metadata is not that of an exported step.
@@ -76,19 +79,25 @@ class ExportedEngine(Engine):
         self.made: dict[str, str] = values["made"]
         self.preprocess = PlainPreprocessor(values["transforms"])
         self.picture_shape = tuple(inputs[0][1][1:])
-        self.state_shapes = {name: list(shape) for name, shape in inputs[1:]}
+        # Files of earlier versions know no time: to them all frames are an interval
+        # apart.
+        self.timed = inputs[1:2] != [] and inputs[1][0] == TIME
+        self.input_names = [name for name, _ in inputs[: 1 + self.timed]]
+        inputs = inputs[1 + self.timed :]
+        self.state_shapes = {name: list(shape) for name, shape in inputs}
         self.state_names = list(self.state_shapes)
         self.recurrent: list[str] = values["recurrent"]
-        self._zeros = [np.zeros(shape, np.float32) for _, shape in inputs[1:]]
+        self._zeros = [np.zeros(shape, np.float32) for _, shape in inputs]
         self._fades = [name in self.recurrent for name in self.state_names]
         self.begin(1, 1)
 
     @abstractmethod
-    def infer(self, frame: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def infer(self, inputs: list[np.ndarray], state: State) -> tuple[np.ndarray, State]:
         """Run the step.
 
         Args:
-            frame: ``[1, H, W, C]`` uint8.
+            inputs: Those of :attr:`input_names`: the frame, ``[1, H, W, C]`` uint8, and
+                the time since the last one, ``[1]``, where the file takes it.
             state: Not changed.
 
         Returns:
@@ -124,16 +133,22 @@ class ExportedEngine(Engine):
         streams: np.ndarray,
         anew: np.ndarray,
         fade: float,
+        elapsed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Read a frame of M streams, one state after the other."""
         logits = []
-        for picture, stream, restarts in zip(pictures, streams, anew, strict=True):
+        times = np.ones(len(streams)) if elapsed is None else elapsed
+        rows = zip(pictures, streams, anew, times, strict=True)
+        for picture, stream, restarts, time in rows:
             frame, states = np.ascontiguousarray(picture)[None], self._states[stream]
             for replica, restart in enumerate(restarts):
                 state = self._zeros if restart else states[replica]
                 if fade != 1 and not restart:
-                    state = self._faded(state, fade)
-                answer, states[replica] = self.infer(frame, state)
+                    state = self._faded(state, fade**time)
+                inputs = [frame]
+                if self.timed:
+                    inputs.append(np.float32([1.0 if restart else time]))
+                answer, states[replica] = self.infer(inputs, state)
                 if state is not self._zeros:
                     self.spare.append(state)
                 logits.append(answer[0])

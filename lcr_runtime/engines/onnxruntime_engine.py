@@ -34,9 +34,10 @@ class ONNXRuntimeEngine(ExportedEngine):
             [(x.name, x.shape) for x in self._session.get_inputs()],
         )
 
-    def infer(self, frame: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def infer(self, inputs: list[np.ndarray], state: State) -> tuple[np.ndarray, State]:
         """Run the step."""
-        feed = {"frame": frame, **dict(zip(self.state_names, state, strict=True))}
+        names = [*self.input_names, *self.state_names]
+        feed = dict(zip(names, [*inputs, *state], strict=True))
         logits, *after = self._session.run(None, feed)
         self.spare.clear()  # it brings memory of its own
         return logits, after

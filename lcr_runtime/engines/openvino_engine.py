@@ -61,11 +61,11 @@ class OpenVINOEngine(ExportedEngine):
         self._tensor = openvino.Tensor
         self.describe(about, inputs)
 
-    def infer(self, frame: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def infer(self, inputs: list[np.ndarray], state: State) -> tuple[np.ndarray, State]:
         """Run the step; the next state is written where it stays."""
         after = self.spare.pop() if self.spare else [np.empty_like(x) for x in state]
         request, tensor = self._request, self._tensor
-        for i, array in enumerate([frame, *state]):
+        for i, array in enumerate([*inputs, *state]):
             request.set_input_tensor(i, tensor(array, shared_memory=True))
         for i, array in enumerate(after):
             request.set_output_tensor(i + 1, tensor(array, shared_memory=True))

@@ -105,10 +105,12 @@ def test_the_graph_equals_the_model(options):
     step = StepGraph(model)
     state, expected = list(step.initial.values()), model.backbone.init_state(1)
     mean, std = (torch.tensor(normalisation[x]) for x in ("mean", "std"))
-    for frame in torch.randint(0, 256, (4, 1, 32, 48, 4), dtype=torch.uint8):
-        logits, *state = step(frame, *state)
+    frames = torch.randint(0, 256, (4, 1, 32, 48, 4), dtype=torch.uint8)
+    for frame, time in zip(frames, (1.0, 1.0, 0.3, 2.5), strict=True):
+        elapsed = torch.tensor([time])
+        logits, *state = step(frame, elapsed, *state)
         inputs = ((frame - mean) / std).permute(0, 3, 1, 2)
-        feature, expected = model.backbone.step(inputs, expected)
+        feature, expected = model.backbone.step(inputs, expected, elapsed)
         torch.testing.assert_close(
             logits, model.cls_head(feature), atol=1e-5, rtol=1e-5
         )

@@ -54,7 +54,8 @@ from lcr_mmaction.streaming.timeline import (
     read_timeline,
 )
 from lcr_runtime.events import BACKGROUND, detect
-from lcr_runtime.running_mean import smooth
+from lcr_runtime.running_mean import intervals, smooth
+from lcr_runtime.sources import open_source
 
 DEFAULT_STREAMS = Path("data/synthetic_streams/validation")
 GRID = {
@@ -82,7 +83,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--tune", action="store_true", help="search the thresholds")
     parser.add_argument(
-        "--fps", type=positive(float), help="frames a second; default: the config's"
+        "--fps", type=positive(float), help="feed so many frames a second, at most"
     )
     parser.add_argument(
         "--tolerance",
@@ -129,9 +130,7 @@ def read_options(args: argparse.Namespace) -> list[StreamOptions]:
     """What each policy is to run with; all are checked before a video is read."""
     config = Config.fromfile(args.config)
     return [
-        StreamOptions.from_config(
-            config, labels=args.label_file, fps=args.fps, policy=policy
-        )
+        StreamOptions.from_config(config, labels=args.label_file, policy=policy)
         for policy in args.policies or [None]
     ]
 
@@ -149,9 +148,12 @@ def check_names(labels: Sequence[str], timelines: Sequence[Timeline]) -> None:
         print(f"evaluate: the model has no class for {unknown}", file=sys.stderr)
 
 
-def read_video(recognizer: StreamingRecognizer, video: Path) -> tuple:
+def read_video(
+    recognizer: StreamingRecognizer, video: Path, fps: float | None
+) -> tuple:
     """Scores before smoothing and times of a video's frames."""
-    results = [(result.time, result.scores) for result in recognizer.run(video)]
+    source = open_source(video, fps)
+    results = [(result.time, result.scores) for result in recognizer.run(source)]
     if not results:
         sys.exit(f"evaluate: {video} has no frames that can be read")
     times, scores = zip(*results, strict=True)
@@ -163,9 +165,16 @@ def predict(
 ) -> Prediction:
     """What a stream with these options says of frames read without smoothing."""
     labels = tuple(options.labels)
-    events = detect(scores, times, labels, options.smoothing, **options.events)
-    smoothed = smooth(scores, options.smoothing)
+    events = detect(
+        scores, times, labels, options.smoothing, options.fps, **options.events
+    )
+    smoothed = smooth(scores, options.smoothing, _elapsed(times, options))
     return Prediction(name, detections(events), times, smoothed, labels)
+
+
+def _elapsed(times: np.ndarray, options: StreamOptions) -> np.ndarray:
+    """Times between frames in intervals of training."""
+    return intervals(times, np.r_[np.nan, times[:-1]], options.fps)
 
 
 def tune(
@@ -177,14 +186,19 @@ def tune(
     best, best_key = options, (-1.0, 0.0)
     smoothing, *thresholds = GRID.values()
     for share in smoothing:
-        frames = [(true, times, smooth(x, share)) for true, times, x in videos]
+        frames = [
+            (true, times, smooth(x, share, _elapsed(times, options)))
+            for true, times, x in videos
+        ]
         for values in itertools.product(*thresholds):
             events = options.events | dict(zip(list(GRID)[1:], values, strict=True))
             events["off"] = events["on"] / 2
             total = sum(
                 (
                     match_events(
-                        detections(detect(x, times, options.labels, 0.0, **events)),
+                        detections(
+                            detect(x, times, options.labels, 0.0, options.fps, **events)
+                        ),
                         true.gestures,
                         true.seconds,
                         tolerance,
@@ -211,7 +225,7 @@ def run_model(
     videos = [find_video(paths[timeline.name]) for timeline in timelines]
     check_names(every[0].labels, timelines)
     shared = StreamingRecognizer(
-        args.config, args.checkpoint, args.device, labels=args.label_file, fps=args.fps
+        args.config, args.checkpoint, args.device, labels=args.label_file
     )
     rows, said = [], []
     for options in every:
@@ -223,7 +237,8 @@ def run_model(
             zip(timelines, videos, strict=True), start=1
         ):
             print(f"{number}/{len(videos)} {video}", file=sys.stderr)
-            read.append((timeline, *read_video(recognizer, video)))
+            fps = args.fps or options.fps
+            read.append((timeline, *read_video(recognizer, video, fps)))
         if args.tune:
             options = tune(read, options, args.tolerance)
         predictions = {
@@ -234,7 +249,7 @@ def run_model(
         rows.append(
             {
                 "name": policy if isinstance(policy, str) else policy["name"],
-                "fps": options.fps,
+                "fps": args.fps or options.fps,
                 **score(timelines, predictions, args.tolerance, background),
                 "options": {
                     "policy": policy,
