@@ -117,6 +117,7 @@ def test_a_peer_on_real_video_differs_from_lcr_in_the_model_alone(name):
     peers = ROOT / "tools" / "experiments" / "peers"
     peer = Config.fromfile(peers / "msr" / f"{name}.py")
     ours = Config.fromfile(ROOT / "configs" / "lcr_msr.py")
+    assert peer.pretty_text  # what a run logs first
     for key in ("train_cfg", "param_scheduler"):
         assert peer[key] == ours[key]
     for key in ("train_dataloader", "val_dataloader"):

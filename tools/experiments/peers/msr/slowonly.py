@@ -6,4 +6,4 @@ from mmengine.config import Config  # noqa: E402
 peer = Config.fromfile("{{fileDirname}}/../slowonly.py")
 model = dict(backbone=peer.model.backbone, cls_head=peer.model.cls_head)
 model["cls_head"]["num_classes"] = len(_base_.classes)
-del peer
+del peer, Config

@@ -9,7 +9,7 @@ model["backbone"] = dict(peer.model.backbone, num_segments=16)
 model["cls_head"] = dict(
     peer.model.cls_head, num_segments=16, num_classes=len(_base_.classes)
 )
-del peer
+del peer, Config
 
 train_pipeline = _base_.train_pipeline
 val_pipeline = _base_.val_pipeline
