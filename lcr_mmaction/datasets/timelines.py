@@ -23,7 +23,7 @@ class TimelineDataset(CheckedRawframeDataset):
     ``data_prefix['img']``: as ``render_stream.py --format frames`` writes them. A
     timeline has ``num_frames`` and ``events`` with ``label`` and the frames
     ``start_frame``, ``end_frame``, ``core_start_frame`` and ``core_end_frame``,
-    counted from 0, ends exclusive.
+    counted from 0, ends exclusive; and may have ``fps``, which samples then have too.
 
     A sample's ``label`` is the gesture's class, ``gesture`` its ``(start, end)`` and
     ``events`` all events of the video, for
@@ -54,6 +54,7 @@ class TimelineDataset(CheckedRawframeDataset):
                 for event in timeline["events"]
             ]
             frames = int(timeline["num_frames"])
+            rate = {"fps": float(timeline["fps"])} if "fps" in timeline else {}
         except (KeyError, TypeError, ValueError) as error:
             raise ListFileError(
                 f"{path} is no timeline with num_frames and events of "
@@ -66,6 +67,7 @@ class TimelineDataset(CheckedRawframeDataset):
                 label=event["label"],
                 gesture=(event["start_frame"], event["end_frame"]),
                 events=events,
+                **rate,
             )
             for event in events
         ]

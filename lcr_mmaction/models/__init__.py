@@ -4,6 +4,7 @@ from .backbone import LCRBackbone
 from .data_preprocessor import LCRDataPreprocessor
 from .frame_head import LCRFrameHead
 from .head import LCRHead
+from .recognizer import LCRRecognizer
 from .state import BlockState, LCRState
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "LCRDataPreprocessor",
     "LCRFrameHead",
     "LCRHead",
+    "LCRRecognizer",
     "LCRState",
 ]

@@ -9,6 +9,7 @@ from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop
 from .time_warp import TimeWarpedSample
 from .tube_mask import TubeMask
+from .varied_rate import SampleVariedRate
 from .video_read import VideoDecode, VideoInit
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "RandomAffine",
     "RandomGrey",
     "RandomTemporalCrop",
+    "SampleVariedRate",
     "SampleWindow",
     "TimeWarpedSample",
     "TubeMask",

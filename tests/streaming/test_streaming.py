@@ -14,6 +14,7 @@ from stream_cases import moving_square, write_video
 
 from lcr_mmaction.models.state import state_bytes, state_tensors
 from lcr_mmaction.streaming import StreamingRecognizer
+from lcr_mmaction.streaming.pipeline import normalise
 from lcr_runtime.running_mean import softmax
 
 LABELS = ["Left", "Right", "No gesture", "Doing other things"]
@@ -351,3 +352,26 @@ def test_other_models_are_refused(config_file):
         pytest.raises(TypeError, match="C3D has no step"),
     ):
         StreamingRecognizer(config)
+
+
+def test_a_stream_of_uneven_times_is_the_clip_of_these_times(make_recognizer):
+    recognizer = make_recognizer(policy="keep", smoothing=0, fps=4)
+    frames, times = moving_square(6), [0.0, 0.25, 0.35, 1.2, 1.2, 1.7]
+    results = [recognizer.update(x, t) for x, t in zip(frames, times, strict=True)]
+    elapsed = [1.0, *np.maximum(np.round(np.diff(times) * 4, 3), 1e-3)]
+    engine = recognizer.engine
+    pictures = [engine.prepare(frame, "bgr") for frame in frames]
+    clip = normalise(recognizer.model.data_preprocessor, pictures)
+    with torch.no_grad():
+        features = recognizer.model.backbone(
+            clip.transpose(0, 1)[None], torch.tensor([elapsed]).to(clip)
+        )
+        expected = recognizer.model.cls_head.score(features)[0].numpy()
+    found = np.array([result.logits for result in results])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    again = make_recognizer(policy="keep", smoothing=0, fps=4)
+    even = [again.update(x, i / 4).logits for i, x in enumerate(frames)]
+    assert not np.allclose(even[-1], found[-1], atol=1e-3)
+    again.reset()
+    untimed = [again.update(frame).logits for frame in frames]
+    np.testing.assert_array_equal(untimed, even)
