@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine import Config
 from torch import nn
 
 from lcr_runtime import StreamOptions
 from lcr_runtime.engines import open_engine
 from lcr_runtime.engines.exported import TIME
+from lcr_runtime.engines.seal import seal
 from lcr_runtime.preprocess import PlainPreprocessor
 from lcr_runtime.shipped import SHIPPED
 
+from ..config_files import read_config
 from ..models.vision_rwkv.normalised_wkv import traceable_normalised_bi_wkv
 from ..ops.traceable import traceable_bi_wkv
 from ..streaming.torch_engine import TorchEngine
@@ -93,7 +94,7 @@ def export_step(
     onnx.checker.check_model(proto)
     path = Path(path)
     part = path.with_name(path.name + ".part")
-    onnx.save(proto, part)
+    part.write_bytes(seal(proto.SerializeToString()))
     part.replace(path)
     return graph
 
@@ -140,7 +141,7 @@ def export_checked(
     shipped = shipped_model()
     config = shipped.config if config == SHIPPED else config
     checkpoint = shipped.checkpoint if checkpoint == SHIPPED else checkpoint
-    settings = Config.fromfile(config)
+    settings = read_config(config)
     options = StreamOptions.from_config(settings, labels=labels)
     model = TorchEngine(settings, checkpoint)
     height, width = frames[0].shape[:2]

@@ -14,6 +14,7 @@ from mmengine import Config
 from lcr_runtime import StreamOptions, StreamRecognizer
 from lcr_runtime.engines import EXPORTED_ENGINES, Engine, open_engine
 
+from ..config_files import read_config
 from .torch_engine import TorchEngine
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class StreamingRecognizer(StreamRecognizer):
                 f"engine={engine!r} is unknown: choose one of {', '.join(ENGINES)}"
             )
         if not isinstance(config, Config):
-            config = Config.fromfile(config)
+            config = read_config(config)
         # What does not fit is said before weights are read.
         options = StreamOptions.from_config(
             config,

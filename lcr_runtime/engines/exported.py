@@ -14,6 +14,7 @@ import numpy as np
 from ..options import StreamOptions
 from ..preprocess import PlainPreprocessor
 from .engine import Engine
+from .seal import is_sealed
 
 State = list[np.ndarray]
 TIME = "elapsed"
@@ -38,7 +39,8 @@ class ExportedEngine(Engine):
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no exported step, or the precision is not there.
+        ValueError: It is no exported step, was changed since, or the precision is
+            not there.
     """
 
     precisions: tuple[str, ...] = ("fp32",)
@@ -52,6 +54,12 @@ class ExportedEngine(Engine):
             raise ValueError(
                 f"precision={precision!r}: engine {self.name!r} has "
                 f"{', '.join(self.precisions)} here"
+            )
+        if not is_sealed(path.read_bytes()):
+            raise ValueError(
+                f"{path} is not a model as `lcr export` of this version wrote it: its "
+                "checksum is missing or wrong. Copy or download it again, or export "
+                "the model anew"
             )
         self.path, self.precision, self.threads = path, precision, threads
 

@@ -21,6 +21,7 @@ from lcr_mmaction.models import LCRBackbone, LCRDataPreprocessor, LCRHead
 from lcr_mmaction.ops import bi_wkv_naive
 from lcr_mmaction.ops.traceable import traceable_bi_wkv
 from lcr_runtime import load_recognizer
+from lcr_runtime.engines.seal import seal
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -226,10 +227,20 @@ def test_what_does_not_fit_is_said(exported, tmp_path):
     model = onnx.load(path)
     del model.metadata_props[:]
     bare = tmp_path / "bare.onnx"
-    onnx.save(model, bare)
+    bare.write_bytes(seal(model.SerializeToString()))
     with pytest.raises(ValueError, match="lcr export.*lacks"):
         load_recognizer(bare, "onnxruntime")
     noise = tmp_path / "noise.onnx"
-    noise.write_bytes(b"no model")
+    noise.write_bytes(seal(b"no model"))
     with pytest.raises(ValueError, match="cannot be read as a model"):
         load_recognizer(noise, "onnxruntime")
+
+
+@needs_onnx
+def test_a_file_with_a_flipped_bit_is_refused(exported, tmp_path):
+    content = bytearray(Path(exported[2]).read_bytes())
+    content[len(content) // 2] ^= 1
+    changed = tmp_path / "changed.onnx"
+    changed.write_bytes(content)
+    with pytest.raises(ValueError, match=r"changed\.onnx.*checksum"):
+        load_recognizer(changed)

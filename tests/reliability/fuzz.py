@@ -35,11 +35,14 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 
+from lcr_mmaction.config_files import ConfigFileError, read_config
 from lcr_mmaction.datasets import DamagedClipError, ListFileError, MissingClipsError
 from lcr_mmaction.datasets.annotations import read_list
 from lcr_mmaction.models import LCRBackbone
 from lcr_mmaction.models.state import load_state, save_state, state_tensors
 from lcr_mmaction.upstream.checkpoints import CheckpointError
+from lcr_runtime.engines import installed_engines, open_engine
+from lcr_runtime.shipped import shipped_file
 from lcr_runtime.text import TextFileError, is_one_line, read_label_map
 from lcr_runtime.video import VideoError, open_video
 
@@ -347,6 +350,47 @@ class State(Target):
                 raise Wrong(f"other {name}")
 
 
+class ConfigFile(Target):
+    """A config file, which is a program."""
+
+    name, file, errors = "config", "run.py", (ConfigFileError,)
+
+    def prepare(self, folder: Path) -> None:
+        """Write a config of data alone."""
+        lines = [
+            "model = dict(type='LCRBackbone', img_size=64, heads=[3, 6])",
+            "names = ('left', 'right', 'wäve')",
+            "rates = {'lr': 3e-3, 'decay': 0.05, 'amp': False, 'seed': None}",
+        ]
+        self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def read(self) -> None:
+        """What Python makes of the file."""
+        found = read_config(self.path)
+        expected: dict[str, Any] = {}
+        exec(compile(self.path.read_bytes(), self.file, "exec"), expected)
+        for name in ("model", "names", "rates"):
+            if repr(found.get(name)) != repr(expected.get(name)):
+                raise Wrong(f"{name} is {found.get(name)}")
+
+
+class Exported(Target):
+    """An exported model; ONNX keeps no sums, so the file has one of ours."""
+
+    name, file, errors = "onnx", "model.onnx", (ValueError,)
+
+    def prepare(self, folder: Path) -> None:
+        """Take the model that ships."""
+        self.path.write_bytes(shipped_file().read_bytes())
+        self.engine = installed_engines()[-1]
+
+    def read(self) -> None:
+        """The same model, or none."""
+        open_engine(self.path, self.engine, threads=1)
+        if self.path.read_bytes() != self.sound:
+            raise Wrong("a changed model was loaded")
+
+
 class Video(Target):
     """A video, as the project's own reader sees it."""
 
@@ -397,6 +441,8 @@ TARGETS = (
     Checkpoint,
     OldCheckpoint,
     State,
+    ConfigFile,
+    Exported,
     Video,
 )
 

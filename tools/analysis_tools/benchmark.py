@@ -17,11 +17,13 @@ from typing import Any
 
 import torch
 from mmaction.registry import MODELS
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+
+from lcr_mmaction.config_files import read_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,7 +67,7 @@ def report(name: str, seconds: float, clips: int) -> None:
 def main() -> None:
     """Measure loading, training steps and inference of one config."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.get("default_scope", "mmaction"))

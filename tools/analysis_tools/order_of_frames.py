@@ -25,6 +25,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor
 
 from lcr_mmaction.command_line import model_parser, output_file
+from lcr_mmaction.config_files import read_config
 
 Change = Callable[[Tensor], Tensor]
 
@@ -102,7 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
     args = parser.parse_args()
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     config.merge_from_dict(args.cfg_options)
     accuracies = score(config, args.checkpoint, args.device)
     for name, accuracy in accuracies.items():

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine import Config
 from report import as_table, write_report
 
 from lcr_mmaction.command_line import (
@@ -38,6 +37,7 @@ from lcr_mmaction.command_line import (
     output_folder,
     positive,
 )
+from lcr_mmaction.config_files import read_config
 from lcr_mmaction.streaming import StreamingRecognizer, StreamOptions
 from lcr_mmaction.streaming.metrics import EventScores, match_events
 from lcr_mmaction.streaming.predictions import (
@@ -128,7 +128,7 @@ def find_streams(folder: Path, background: Sequence[str]) -> list[Timeline]:
 
 def read_options(args: argparse.Namespace) -> list[StreamOptions]:
     """What each policy is to run with; all are checked before a video is read."""
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     return [
         StreamOptions.from_config(config, labels=args.label_file, policy=policy)
         for policy in args.policies or [None]

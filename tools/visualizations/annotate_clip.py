@@ -12,10 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmaction.apis import MMAction2Inferencer
-from mmengine.config import Config
 from PIL import Image
 
-# Registers the plugin before the config is read.
 from lcr_mmaction.command_line import (
     add_label_file,
     input_file,
@@ -23,6 +21,9 @@ from lcr_mmaction.command_line import (
     output_file,
     positive,
 )
+
+# Registers the plugin before the config is read.
+from lcr_mmaction.config_files import read_config
 from lcr_runtime.labels import find_labels
 from lcr_runtime.video import open_video
 from lcr_runtime.video.writer import VideoWriter
@@ -119,7 +120,7 @@ def write(frames: list[np.ndarray], fps: float, out: Path, strip_length: int) ->
 def main() -> None:
     """Annotate the video on the command line."""
     args = parse_args()
-    names = find_labels(Config.fromfile(args.config), args.label_file)
+    names = find_labels(read_config(args.config), args.label_file)
     frames, fps = read_video(args.video)
     inferencer = MMAction2Inferencer(
         rec=args.config, rec_weights=args.checkpoint, device=args.device

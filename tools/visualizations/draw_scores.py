@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from mmaction.apis import init_recognizer
 from mmaction.registry import DATASETS
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
@@ -31,6 +31,7 @@ from lcr_mmaction.command_line import (
     output_file,
     positive,
 )
+from lcr_mmaction.config_files import read_config
 from lcr_runtime.labels import find_labels
 
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
     add_label_file(parser)
     args = parser.parse_args()
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     config.merge_from_dict(args.cfg_options)
     names = find_labels(config, args.label_file)
     model = init_recognizer(config, args.checkpoint, device=args.device)

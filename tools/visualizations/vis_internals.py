@@ -38,6 +38,7 @@ from lcr_mmaction.command_line import (
     output_file,
     positive,
 )
+from lcr_mmaction.config_files import read_config
 from lcr_mmaction.deployment import shipped_model
 from lcr_mmaction.observation import Observation, observe
 from lcr_mmaction.upstream.grad_cam import TokenGradCAM
@@ -320,7 +321,7 @@ def as_picture(figure: Figure) -> np.ndarray:
 def main() -> None:
     """Draw the clip on the command line."""
     args = parse_args()
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     labels = find_labels(config, args.label_file)
     model = init_recognizer(config, args.checkpoint, device=args.device)
     seen = see(model, read_clip(config, args.video))
