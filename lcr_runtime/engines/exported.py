@@ -151,7 +151,8 @@ class ExportedEngine(Engine):
             frame, states = np.ascontiguousarray(picture)[None], self._states[stream]
             for replica, restart in enumerate(restarts):
                 state = self._zeros if restart else states[replica]
-                if fade != 1 and not restart:
+                # The zeros are everybody's, and must not become memory to spare.
+                if fade != 1 and state is not self._zeros:
                     state = self._faded(state, fade**time)
                 inputs = [frame]
                 if self.timed:

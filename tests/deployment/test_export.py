@@ -22,6 +22,7 @@ from lcr_mmaction.ops import bi_wkv_naive
 from lcr_mmaction.ops.traceable import traceable_bi_wkv
 from lcr_runtime import load_recognizer
 from lcr_runtime.engines.seal import seal
+from lcr_runtime.shipped import shipped_file
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -190,6 +191,25 @@ def test_streams_of_a_batch_and_forks_are_independent(exported, engine):
     pair.reset([0])
     now = pair.update_batch([moving_square(1)[0], None])
     np.testing.assert_array_equal(now[0].scores, expected[0])
+
+
+@needs_onnx
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("policy", ["keep", dict(name="decay", half_life=3)])
+def test_a_stream_read_anew_gives_the_same(engine, precision, policy):
+    try:
+        first = load_recognizer(shipped_file(), engine, precision, 1, policy=policy)
+    except ValueError as error:
+        pytest.skip(str(error))
+    exact = load_recognizer(shipped_file(), engine, "fp32", 1, policy=policy)
+    frames = moving_square(6)
+    expected = [x.scores for x in exact.run(frames)]
+    once = [x.scores for x in first.run(frames)]
+    np.testing.assert_allclose(once, expected, atol=0.03)
+    for recognizer in (first, first.fork()):
+        again = [x.scores for x in recognizer.run(frames)]
+        np.testing.assert_array_equal(again, once)
 
 
 @needs_onnx
