@@ -28,7 +28,9 @@ def _core() -> Any:
 class OpenVINOEngine(ExportedEngine):
     """Runs an exported step in OpenVINO; see :class:`ExportedEngine`.
 
-    ``'bf16'`` is there where the processor has instructions for it.
+    ``'bf16'`` is there where the processor has instructions for it. States that no
+    policy fades are then kept in it, as the step rounds them to it anyway: their arrays
+    hold its bits as uint16.
     """
 
     name = "openvino"
@@ -36,8 +38,6 @@ class OpenVINOEngine(ExportedEngine):
     def __init__(
         self, path: Path, precision: str = "fp32", threads: int | None = None
     ) -> None:
-        import openvino
-
         core = _core()
         if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             self.precisions = ("fp32", "bf16")
@@ -56,19 +56,44 @@ class OpenVINOEngine(ExportedEngine):
             raise ValueError(f"{path} cannot be read as a model: {error}") from error
         about = self._metadata(model)
         inputs = [(x.any_name, list(x.shape)) for x in model.inputs]
+        self.describe(about, inputs)
+        if precision == "bf16":
+            model = self._with_half_states(model)
         self._compiled = core.compile_model(model, "CPU", settings)
         self._request = self._compiled.create_infer_request()
-        self._tensor = openvino.Tensor
-        self.describe(about, inputs)
+
+    def _with_half_states(self, model: Any) -> Any:
+        """Let the step take and give states in bf16, all but the recurrent part."""
+        from openvino import Type
+        from openvino.preprocess import PrePostProcessor
+
+        change = PrePostProcessor(model)
+        first = len(self.input_names)  # of the states; outputs begin with the logits
+        for i, fades in enumerate(self._fades):
+            if not fades:
+                change.input(first + i).tensor().set_element_type(Type.bf16)
+                change.output(i + 1).tensor().set_element_type(Type.bf16)
+                self._zeros[i] = np.zeros(self._zeros[i].shape, np.uint16)
+        self.begin(1, 1)
+        return change.build()
+
+    @staticmethod
+    def _tensor(array: np.ndarray) -> Any:
+        """An OpenVINO tensor in the memory of an array."""
+        from openvino import Tensor, Type
+
+        if array.dtype == np.uint16:
+            return Tensor(array, array.shape, Type.bf16)
+        return Tensor(array, shared_memory=True)
 
     def infer(self, inputs: list[np.ndarray], state: State) -> tuple[np.ndarray, State]:
         """Run the step; the next state is written where it stays."""
         after = self.spare.pop() if self.spare else [np.empty_like(x) for x in state]
-        request, tensor = self._request, self._tensor
+        request = self._request
         for i, array in enumerate([*inputs, *state]):
-            request.set_input_tensor(i, tensor(array, shared_memory=True))
+            request.set_input_tensor(i, self._tensor(array))
         for i, array in enumerate(after):
-            request.set_output_tensor(i + 1, tensor(array, shared_memory=True))
+            request.set_output_tensor(i + 1, self._tensor(array))
         request.infer()
         return request.get_output_tensor(0).data.copy(), after
 
