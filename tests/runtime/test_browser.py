@@ -104,7 +104,8 @@ def test_scores_and_events_are_the_runtimes(tmp_path, policy, consensus):
         import {{ Recognizer }} from "{(PAGE / "stream.js").as_uri()}";
         const rows = {json.dumps(logits.tolist())}, scores = [], events = [];
         let row;
-        const session = {{ run: async () => ({{ logits: {{ data: row }} }}) }};
+        const run = async () => ({{ logits: {{ data: row }} }});
+        const session = {{ inputNames: ["frame"], run }};
         const ort = {{ Tensor: class {{}} }};
         const recognizer = new Recognizer(ort, session, {json.dumps(about)});
         for (let i = 0; i < rows.length; i++) {{
