@@ -1,5 +1,7 @@
 # IPN Hand as tools/data/ipn_hand/convert.py lays it out: single gestures within videos.
 # Another place than data/ipn_hand: set the environment variable IPN_ROOT.
+_base_ = ["loaders.py"]
+
 data_root = "{{$IPN_ROOT:data/ipn_hand}}"
 # Throwing left and right trade places in a mirror.
 flip_label_map = {6: 7, 7: 6}
@@ -28,26 +30,8 @@ gestures = dict(
     metainfo=dict(classes=classes),
 )
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(gestures, ann_file=data_root + "/train_isolated.txt", pipeline=[]),
+    dataset=dict(gestures, ann_file=data_root + "/train_isolated.txt")
 )
-val_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        gestures,
-        ann_file=data_root + "/test_isolated.txt",
-        pipeline=[],
-        test_mode=True,
-    ),
-)
-del gestures
+val_dataloader = dict(dataset=dict(gestures, ann_file=data_root + "/test_isolated.txt"))
 test_dataloader = val_dataloader
-val_evaluator = dict(type="AccMetric")
-test_evaluator = val_evaluator
+del gestures
