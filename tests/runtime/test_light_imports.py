@@ -16,7 +16,7 @@ PACKAGE = Path(lcr_runtime.__file__).parent
 LIGHT = {"numpy", "cv2"}
 ASKED_FOR = {"av", "decord", "onnxruntime", "openvino"}
 # Commands that need PyTorch say so where it is not.
-COMMANDS = ASKED_FOR | {"lcr_mmaction"}
+COMMANDS = ASKED_FOR | {"lcr_mmaction", "torch"}
 
 
 def imports_of(tree: ast.AST) -> set[str]:
