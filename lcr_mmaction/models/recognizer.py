@@ -49,7 +49,7 @@ class LCRRecognizer(Recognizer3D):
         clips = inputs.flatten(0, 1)
         times = elapsed.to(clips.device).reshape(len(clips), -1)
         features = self.backbone(clips, times)
-        extra = {"num_segs": inputs.shape[1]} if test_mode else {"loss_aux": {}}
+        extra: dict = {"num_segs": inputs.shape[1]} if test_mode else {"loss_aux": {}}
         if stage == "head":
             features = self.cls_head(features)
         return features, extra

@@ -91,8 +91,8 @@ class SampleVariedRate(BaseTransform):
         after = np.arange(gaps) >= np.random.randint(gaps + 1)
         steps = 1 / rates[after.astype(int)]
         steps *= 1 + self.jitter * np.random.uniform(-1, 1, gaps)
-        missing = np.random.geometric(1 - np.random.uniform(0, self.drop), gaps) - 1
-        return np.concatenate([[0.0], np.cumsum(steps * (1 + missing))])
+        taken = np.random.geometric(1 - np.random.uniform(0, self.drop), gaps)
+        return np.concatenate([[0.0], np.cumsum(steps * taken)])
 
     def __repr__(self) -> str:
         """Show the settings, as MMAction2 logs its pipelines."""

@@ -156,7 +156,7 @@ class ExportedEngine(Engine):
                     state = self._faded(state, fade**time)
                 inputs = [frame]
                 if self.timed:
-                    inputs.append(np.float32([1.0 if restart else time]))
+                    inputs.append(np.full(1, 1.0 if restart else time, np.float32))
                 answer, states[replica] = self.infer(inputs, state)
                 if state is not self._zeros:
                     self.spare.append(state)
