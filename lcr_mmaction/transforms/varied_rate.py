@@ -87,7 +87,8 @@ class SampleVariedRate(BaseTransform):
     def _times(self) -> np.ndarray:
         """When frames come, in intervals from the first."""
         gaps = self.clip_len - 1
-        rates = np.exp(np.random.uniform(*np.log(self.rates), 2))
+        low, high = np.log(self.rates)
+        rates = np.exp(np.random.uniform(low, high, 2))
         after = np.arange(gaps) >= np.random.randint(gaps + 1)
         steps = 1 / rates[after.astype(int)]
         steps *= 1 + self.jitter * np.random.uniform(-1, 1, gaps)
