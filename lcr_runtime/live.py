@@ -9,25 +9,18 @@ from collections.abc import Callable
 
 import cv2
 
+from .capture import TIMEOUT, UrlCapture
 from .frame_source import FrameSource
 from .video import Frame, Thinner
 
 logger = logging.getLogger("lcr_mmaction")
 
-TIMEOUT_MS = 5000
+Capture = cv2.VideoCapture | UrlCapture
 
 
-def open_capture(target: int | str) -> cv2.VideoCapture:
-    """Open a camera or URL with OpenCV; URLs fail after a few silent seconds."""
-    if isinstance(target, int):
-        return cv2.VideoCapture(target)
-    timeouts = [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        TIMEOUT_MS,
-        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        TIMEOUT_MS,
-    ]
-    return cv2.VideoCapture(target, cv2.CAP_FFMPEG, timeouts)
+def open_capture(target: int | str) -> Capture:
+    """Open a camera or URL; URLs fail after a few silent seconds."""
+    return cv2.VideoCapture(target) if isinstance(target, int) else UrlCapture(target)
 
 
 class LiveSource(FrameSource):
@@ -60,8 +53,8 @@ class LiveSource(FrameSource):
         max_attempts: int | None = None,
         first_delay: float = 0.5,
         max_delay: float = 30.0,
-        opener: Callable[[int | str], cv2.VideoCapture] = open_capture,
-        capture: cv2.VideoCapture | None = None,
+        opener: Callable[[int | str], Capture] = open_capture,
+        capture: Capture | None = None,
         patience: float = 20.0,
     ) -> None:
         self.target = target
@@ -101,7 +94,7 @@ class LiveSource(FrameSource):
             self.close()
             raise ConnectionError(
                 f"{self.target} opens, but gave no frame for {self.patience:g} s: does "
-                "it send pictures, in a codec that OpenCV decodes?"
+                "it send pictures, in a codec that is known here?"
             )
         if self.ended and not self._stop.is_set():
             raise ConnectionError(
@@ -117,7 +110,7 @@ class LiveSource(FrameSource):
         if self._thread is not threading.current_thread():
             # A read that hangs in the driver ends at its own timeout; the thread
             # is a daemon and does not keep the program alive.
-            self._thread.join(timeout=TIMEOUT_MS / 1000 + 1)
+            self._thread.join(timeout=TIMEOUT + 1)
 
     def _is_told(self) -> bool:
         """Whether there is a frame, or none will come."""
@@ -135,7 +128,7 @@ class LiveSource(FrameSource):
             self._slot = None if self._stop.is_set() else self._slot
             self._filled.notify_all()
 
-    def _capture_all(self, capture: cv2.VideoCapture) -> None:
+    def _capture_all(self, capture: Capture) -> None:
         attempts, delay = 0, self.first_delay
         while not self._stop.is_set():
             if capture.isOpened() and self._read_until_lost(capture):
@@ -159,7 +152,7 @@ class LiveSource(FrameSource):
         capture.release()
         self._finish()
 
-    def _read_until_lost(self, capture: cv2.VideoCapture) -> bool:
+    def _read_until_lost(self, capture: Capture) -> bool:
         """Fill the slot until a read fails; return whether any succeeded."""
         any_read = False
         while not self._stop.is_set():
@@ -168,7 +161,7 @@ class LiveSource(FrameSource):
             except cv2.error as error:
                 logger.warning("reading %s: %s", self.target, error)
                 break
-            if not ok:
+            if not ok or image is None:
                 break
             any_read = True
             self._index += 1

@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .capture import UrlCapture
 from .frame_source import FrameSource
-from .live import LiveSource, open_capture
+from .live import LiveSource
 from .video import Frame, open_video
 
 
@@ -100,10 +101,10 @@ def open_url(url: str, fps: float | None = None) -> FrameSource:
     """
     if url.lower().startswith("rtsp"):
         return LiveSource(url, fps)
-    capture = open_capture(url)
+    capture = UrlCapture(url)
     if not capture.isOpened():
         raise ConnectionError(f"cannot open {url}: check address and server")
-    if capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0:
+    if capture.endless:
         return LiveSource(url, fps, capture=capture)
     capture.release()
     return VideoSource(url, fps)

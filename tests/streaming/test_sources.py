@@ -202,10 +202,10 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
         kind = "multipart/x-mixed-replace; boundary=frame"
         self.send_header("Content-Type", kind)
         self.end_headers()
-        frames = moving_square(16, 48, 64)
+        frames = self.server.frames
         try:
             for i in range(self.server.frames_per_connection):
-                data = cv2.imencode(".jpg", frames[i % 16])[1].tobytes()
+                data = cv2.imencode(".jpg", frames[i % len(frames)])[1].tobytes()
                 head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
                 self.wfile.write(head + b"%d\r\n\r\n" % len(data) + data + b"\r\n")
                 time.sleep(0.01)
@@ -217,15 +217,27 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve_camera(max_clients=1000):
+def serve_camera(max_clients=1000, frames=()):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), MotionJpeg)
     server.daemon_threads = True
     server.frames_per_connection = 60
+    server.frames = frames or moving_square(16, 48, 64)
     server.clients, server.max_clients = 0, max_clients
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/video.mjpg"
     server.shutdown()
     server.server_close()
+
+
+def test_a_stream_may_change_the_size_of_its_pictures():
+    frames = [np.full((48, 64, 3), 50, np.uint8)] * 25
+    frames += [np.full((96, 128, 3), 200, np.uint8)] * 35
+    with serve_camera(frames=frames) as url, open_source(url) as source:
+        seen = [source.read().image for _ in range(60)]
+    sizes = [image.shape[:2] for image in seen]
+    assert set(sizes) == {(48, 64), (96, 128)}
+    for image in seen:
+        assert abs(image.mean() - (50 if len(image) == 48 else 200)) < 3
 
 
 @pytest.fixture
