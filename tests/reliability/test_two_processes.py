@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from long_run import processes_marked, wait_until
 from mmengine.config import Config
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.fileio import load
@@ -130,27 +129,6 @@ def test_every_clip_is_tested_once_whatever_the_number(
     for name in ("acc/top1", "acc/top5", "acc/mean1"):
         key = next(key for key in first if key.endswith(name))
         assert first[key].data[0] == second[key].data[0]
-
-
-def processes_marked(mark: str) -> list[int]:
-    """Processes that have the mark in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            variables = (folder / "environ").read_bytes()
-            alive = (folder / "stat").read_text().rsplit(")")[1].split()[0] != "Z"
-        except OSError:
-            continue  # it has ended, or is somebody else's
-        if alive and mark.encode() in variables:
-            found.append(int(folder.name))
-    return found
-
-
-def wait_until(condition: Callable[[], Any], log: Path) -> None:
-    until = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < until, log.read_text()[-4000:]
-        time.sleep(0.05)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
