@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .running_mean import intervals, smooth
+from .running_mean import ROUNDING, intervals, smooth
 
 BACKGROUND = ("No gesture", "Doing other things")
-# Of sums of times: three thirds of a frame are a frame.
-ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)

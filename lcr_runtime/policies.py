@@ -19,8 +19,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-# Of sums of times: three thirds of an interval are one.
-ROUNDING = 1e-3
+from .running_mean import ROUNDING
 
 
 class Policy(ABC):

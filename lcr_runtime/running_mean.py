@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# Of sums of intervals, which are rounded to thousandths: three thirds are one. Half a
+# thousandth more, so that no sum lies on the edge.
+ROUNDING = 1.5e-3
+
 
 class RunningMean:
     """Weighted mean of all frames so far, ``sum f^age x / sum f^age``.

@@ -17,6 +17,7 @@ import argparse
 import resource
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -79,8 +80,7 @@ def last_minute_is_fresh(hours: float, seed: int, engine: str = "auto") -> bool:
     """Read hours and then a minute; whether a new recognizer says the same of that.
 
     The new one starts where the old one's first state starts anew; what a state of the
-    old one still knows from before is left out: a period, until the second state has
-    been made anew as well.
+    old one may still know from before is left out: two periods.
     """
     recognizer = load_recognizer(shipped_file(), engine)
     fps, period = recognizer.fps, recognizer.policy.period
@@ -96,16 +96,17 @@ def last_minute_is_fresh(hours: float, seed: int, engine: str = "auto") -> bool:
                 f"{time.perf_counter() - began:6.0f} s  {resident():5.0f} MiB",
                 flush=True,
             )
-    start = hours * 3600
-    while recognizer.readout.policy.frames[0] % period:
-        recognizer.update(picture(np.random.default_rng(0), SIZES[0], start), start)
-        start += 1 / fps
+    # The next frame comes where the first state starts anew, as a fresh one does.
+    now = recognizer.policy.last[0]
+    start = frame.time + ((now // period + 2) * period - now) / fps
     fresh = recognizer.fork()
-    end = start + MINUTE + period / fps
+    end = start + MINUTE + 2 * period / fps
+    first = Frame(picture(np.random.default_rng(0), SIZES[0], start), start, 0)
     old, new = (
-        follow(x, camera(seed + 1, start, end, fps)) for x in (recognizer, fresh)
+        follow(x, chain([first], camera(seed + 1, start + 1 / fps, end, fps)))
+        for x in (recognizer, fresh)
     )
-    return old[period:] == new[period:]
+    return old[2 * period :] == new[2 * period :]
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +28,11 @@ def shared(make_recognizer):
     return make_recognizer(policy="staggered", events=events)
 
 
-def test_visitors_do_not_see_each_other(demo, shared):
+def test_visitors_do_not_see_each_other(demo, shared, monkeypatch):
+    # Frames come as evenly as those that are read at once, to each of the two in turn.
+    ticks = itertools.count(step=0.5 / (shared.fps or 1))
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setitem(demo["Visitor"].see.__globals__, "time", clock)
     videos = [moving_square(6), moving_square(6)[::-1]]
     rgb = [[np.ascontiguousarray(x[..., ::-1]) for x in frames] for frames in videos]
     alone = [list(shared.run(frames)) for frames in videos]
