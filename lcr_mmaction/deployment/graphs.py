@@ -45,8 +45,10 @@ class StepGraph(nn.Module):
         zero, one = torch.zeros(1), torch.ones(1)
         mean = getattr(preprocessor, "mean", zero).detach().flatten()
         std = getattr(preprocessor, "std", one).detach().flatten()
-        self.register_buffer("mean", mean.repeat(size[1]))
-        self.register_buffer("scale", (1 / std).repeat(size[1]))
+        # Of all values of a row, or one for all where nothing is normalised.
+        times = size[1] if mean.numel() > 1 else 1
+        self.register_buffer("mean", mean.repeat(times))
+        self.register_buffer("scale", (1 / std).repeat(times))
         self.like = self.backbone.init_state(1, size)
         # Tracing takes one tensor given twice for one input: clones are distinct.
         self.initial = {k: x.clone() for k, x in state_tensors(self.like).items()}

@@ -151,8 +151,9 @@ def test_an_exported_step_holds_standard_operators_only(arch):
     state = list(step.initial.values())
     program = step_program(step, (32, 32, 4))
     assert "lcr." not in program.graph_module.code
-    traced = program.module()(frame, *state)
-    torch.testing.assert_close(traced, step(frame, *state), rtol=0, atol=1e-5)
+    inputs = (frame, torch.tensor([1.5]), *state)
+    traced = program.module()(*inputs)
+    torch.testing.assert_close(traced, step(*inputs), rtol=0, atol=1e-5)
 
 
 def test_options_of_other_archs_are_refused(arch):
