@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmaction.apis import init_recognizer
+from mmaction.registry import DATASETS
 from stream_cases import moving_square, write_video
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,8 @@ def understand(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_and_stop)
     monkeypatch.setattr(sys, "argv", [str(path), *arguments])
     monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
+    # browse_dataset.py changes it for its process.
+    monkeypatch.setattr(DATASETS, "build", DATASETS.build)
     with pytest.raises(Parsed):
         runpy.run_path(str(path), run_name="__main__")
 
