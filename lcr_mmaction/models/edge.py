@@ -35,6 +35,7 @@ class GraphEdges(nn.Module):
         """
         grey = frames.flatten(0, 1).mean(dim=1, keepdim=True)
         gradient = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), self.kernel)
-        magnitude = gradient.square().sum(dim=1, keepdim=True).add(1e-12).sqrt()
+        # The square root has no gradient at 0; where nothing changes there is no edge.
+        magnitude = gradient.square().sum(dim=1, keepdim=True).add(1e-12).sqrt() - 1e-6
         scale = 4 * magnitude.mean(dim=(2, 3), keepdim=True) + 1e-6
         return (magnitude / scale).clamp(max=1).unflatten(0, frames.shape[:2])

@@ -73,6 +73,11 @@ def test_clips_without_edges_find_their_own():
     assert (features - blank).abs().max() > 1e-3
 
 
+def test_graph_edges_of_a_blank_frame_are_none():
+    frames = torch.full((1, 1, 3, 16, 16), 0.7)
+    assert small_backbone().graph_edges(frames).abs().max() < 0.01
+
+
 def test_graph_edges_ignore_contrast_and_brightness():
     edges = small_backbone().graph_edges
     frames = make_clips()[:, :3].transpose(1, 2)
