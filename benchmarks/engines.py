@@ -15,15 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from lcr_runtime.commands.bench import Timing
-from lcr_runtime.commands.export import drifting_blobs
+from lcr_runtime.commands.bench import Timing, measure
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,23 +49,9 @@ def measure_torch(args: argparse.Namespace) -> Timing:
     """Time PyTorch in this process, as ``lcr bench`` times the others."""
     import torch
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(args.threads[0])
-    images = drifting_blobs(32)
-    began = time.perf_counter()
-    recognizer = load(args)
-    recognizer.update(images[0])
-    start = time.perf_counter() - began
-    taken = []
-    for i in range(20 + args.frames):
-        began = time.perf_counter()
-        recognizer.update(images[i % len(images)])
-        taken.append(1000 * (time.perf_counter() - began))
-    p50, p95 = map(float, np.percentile(taken[20:], [50, 95]))
-    with open("/proc/self/status", encoding="ascii") as status:
-        line = next(line for line in status if line.startswith("VmRSS"))
-    memory = int(line.split()[1]) / 1024
-    return Timing("torch", "fp32", args.threads[0], start, p50, p95, memory)
+    threads = args.threads[0]
+    torch.set_num_threads(threads)
+    return measure(lambda: load(args), "torch", "fp32", threads, args.frames)
 
 
 def export(args: argparse.Namespace, path: Path) -> None:

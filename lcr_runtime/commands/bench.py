@@ -15,13 +15,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..arguments import input_file, positive
 from ..engines import EXPORTED_ENGINES, PRECISIONS, installed_engines
-from ..recognizer import load_recognizer
+from ..recognizer import StreamRecognizer, load_recognizer
 from ..shipped import SHIPPED, shipped_file
 
 
@@ -75,14 +77,9 @@ def run(args: argparse.Namespace) -> None:
     if not engines:
         raise ModuleNotFoundError("no engine is installed: pip install onnxruntime")
     if args.alone:
-        timing = measure(
-            path,
-            args.engine[0],
-            args.precision[0],
-            args.threads[0],
-            args.frames,
-            args.policy,
-        )
+        row = args.engine[0], args.precision[0], args.threads[0]
+        load = partial(load_recognizer, path, *row, policy=args.policy)
+        timing = measure(load, *row, args.frames)
         print(json.dumps(timing._asdict()))
         return
     if not args.json:
@@ -95,22 +92,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def measure(
-    path: str,
+    load: Callable[[], StreamRecognizer],
     engine: str,
     precision: str,
     threads: int,
     frames: int,
-    policy: str | None = None,
 ) -> Timing:
     """Time an engine in this process.
 
     Args:
-        path: An exported file.
+        load: Makes the recognizer that runs in it.
         engine: Its name.
         precision: Of its products.
         threads: Of a step.
         frames: How many 640x480 frames to time.
-        policy: In place of the model's.
     """
     import cv2
 
@@ -119,7 +114,7 @@ def measure(
     cv2.setNumThreads(1)
     images = drifting_blobs(32)
     began = time.perf_counter()
-    recognizer = load_recognizer(path, engine, precision, threads, policy=policy)
+    recognizer = load()
     recognizer.update(images[0])
     start = time.perf_counter() - began
     taken = []
