@@ -23,7 +23,6 @@ import contextlib
 import http.server
 import json
 import random
-import resource
 import threading
 import time
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from hours_of_video import resident
 
 from lcr_runtime import load_recognizer
 from lcr_runtime.live import LiveSource
@@ -112,7 +112,7 @@ class Player(http.server.BaseHTTPRequestHandler):
         while True:
             began = time.monotonic()
             trouble = began + rng.expovariate(1 / server.every)
-            for number in range(0, len(server.frames)):
+            for number, frame in enumerate(server.frames):
                 due = began + number / server.fps
                 if rate < 1 and number % round(1 / rate):
                     continue
@@ -131,9 +131,9 @@ class Player(http.server.BaseHTTPRequestHandler):
                     trouble = time.monotonic() + rng.expovariate(1 / server.every)
                 for part in range(max(1, round(rate))):
                     time.sleep(part and max(0.0, 0.5 / server.fps))
-                    self.send(server.frames[number], scale)
+                    self.send(frame, scale)
                 for event in server.events:
-                    if number in range(event["end_frame"] - 1, event["end_frame"]):
+                    if number == event["end_frame"] - 1:
                         start = began + event["start_frame"] / server.fps
                         now = time.monotonic()
                         camera.played.append((start, now, event["name"]))
@@ -161,12 +161,6 @@ def found_of(camera: Camera, seen: list[tuple[float, float, str]]) -> tuple[int,
         for start, end, label in fair
     )
     return found, len(fair)
-
-
-def resident() -> float:
-    """Memory of this process, in MiB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def soak(folder: Path, minutes: float, every: float, seed: int, engine: str) -> None:
