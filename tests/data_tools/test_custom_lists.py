@@ -85,6 +85,22 @@ def test_a_group_is_in_one_split_only(root):
         assert run.returncode != 0 and reason in run.stderr
 
 
+def test_who_is_held_out_can_be_named(root):
+    run = run_tool("build_lists", root, "--group", r"clip (\d)", "--hold-out", 1, 4)
+    assert run.returncode == 0, run.stderr
+    held_out = {line.split("clip ")[1][0] for line in read(root, "val_list")}
+    trained = {line.split("clip ")[1][0] for line in read(root, "train_list")}
+    assert (held_out, trained) == ({"1", "4"}, {"0", "2", "3"})
+    for options, reason in (
+        (("--hold-out", 1), "give --group"),
+        (("--group", r"clip (\d)", "--hold-out", 7), "0, 1, 2, 3, 4"),
+        (("--group", r"clip (\d)", "--hold-out", *range(5)), "none is left"),
+    ):
+        run = run_tool("build_lists", root, *options)
+        assert run.returncode != 0 and reason in run.stderr, run.stderr
+        assert "Traceback" not in run.stderr
+
+
 def test_the_split_follows_the_seed_and_the_ratio(root):
     splits = []
     for seed in (0, 0, 1):

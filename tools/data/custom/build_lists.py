@@ -7,7 +7,7 @@ Usage::
 reads ``data/custom/<class name>/<video>`` and writes ``train_list.txt``,
 ``val_list.txt`` and ``label_map.txt`` into ``data/custom``. If file names tell who is
 seen, keep every person in one list: ``--group '/([a-z]+)_'`` takes what the parentheses
-match in ``wave/anna_2.mp4``, here ``anna``.
+match in ``wave/anna_2.mp4``, here ``anna``; ``--hold-out anna`` validates on her.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import re
 import shlex
 import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from lcr_runtime.folders import EXTENSIONS, scan_folder
@@ -114,7 +115,11 @@ def split_clips(
 
 
 def split_groups(
-    clips: dict[str, list[str]], group: re.Pattern[str], val_ratio: float, seed: int
+    clips: dict[str, list[str]],
+    group: re.Pattern[str],
+    val_ratio: float,
+    seed: int,
+    hold_out: Sequence[str] | None = None,
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Split by person (or scene): all clips of a group go to the same list.
 
@@ -123,9 +128,11 @@ def split_groups(
         group: Its first group, in a clip's path, names the clip's group.
         val_ratio: Share of the groups to validate on, at least one of them.
         seed: Of the choice of groups.
+        hold_out: The groups to validate on, instead of a choice.
 
     Raises:
-        SystemExit: A path does not match, or there is only one group.
+        SystemExit: A path does not match, there is only one group, or ``hold_out``
+            has a group that is none or leaves none to train.
     """
     of_clip = {}
     for path in sum(clips.values(), []):
@@ -139,7 +146,16 @@ def split_groups(
     order = random.Random(seed).sample(groups, len(groups))
     held_out = set(
         order[: min(max(1, round(val_ratio * len(groups))), len(groups) - 1)]
+        if hold_out is None
+        else hold_out
     )
+    if unknown := held_out.difference(groups):
+        sys.exit(
+            f"--hold-out {', '.join(sorted(unknown))}: the groups that --group finds "
+            f"are {', '.join(groups)}."
+        )
+    if len(held_out) == len(groups):
+        sys.exit(f"--hold-out names all groups, {', '.join(groups)}: none is left.")
     print(f"Validation: {', '.join(sorted(held_out))} of {len(groups)} groups")
     train, val = {}, {}
     for name, paths in clips.items():
@@ -183,9 +199,17 @@ def parse_args() -> argparse.Namespace:
         metavar="REGEX",
         help="keep clips with the same first group of REGEX, e.g. a person, together",
     )
+    parser.add_argument(
+        "--hold-out",
+        nargs="+",
+        metavar="NAME",
+        help="validate on these groups of --group, instead of on some of them",
+    )
     args = parser.parse_args()
     if args.group and not args.group.groups:
         parser.error(f"--group {args.group.pattern!r} has no parentheses")
+    if args.hold_out and not args.group:
+        parser.error("--hold-out names groups: give --group, which finds them")
     if not 0 < args.val_ratio < 1:
         parser.error(f"--val-ratio must lie between 0 and 1, got {args.val_ratio}")
     return args
@@ -196,7 +220,9 @@ def main() -> None:
     args = parse_args()
     clips = find_clips(args.root)
     if args.group:
-        train, val = split_groups(clips, args.group, args.val_ratio, args.seed)
+        train, val = split_groups(
+            clips, args.group, args.val_ratio, args.seed, args.hold_out
+        )
     else:
         train, val = split_clips(clips, args.val_ratio, args.seed)
     if not any(val.values()):
