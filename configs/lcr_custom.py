@@ -12,6 +12,7 @@ _base_ = [
 
 from os.path import exists  # noqa: E402
 
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
 from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
 from lcr_runtime.text import read_label_map, read_lines  # noqa: E402
 
@@ -72,22 +73,5 @@ max_epochs = min(400, max(30, 24000 // max(num_clips, 1)))
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 10)
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 10))
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-param_scheduler = [
-    dict(
-        type="LinearLR",
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=2,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=2,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(max_epochs, warmup_epochs=2)
 auto_scale_lr = dict(base_batch_size=16)

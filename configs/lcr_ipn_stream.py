@@ -4,6 +4,8 @@
 # trained on the data itself; thresholds want tuning on the training videos.
 _base_ = ["lcr_ipn.py"]
 
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
+
 model = dict(cls_head=dict(type="LCRFrameHead", consensus="last"))
 
 # Of 30 frames a second. Classes are mirrored frame by frame, at the end.
@@ -32,15 +34,5 @@ train_dataloader = dict(
 max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(max_epochs, warmup_steps=100)
 streaming = dict(fps=5, events=dict(min_frames=2, cooldown=0.0))

@@ -5,6 +5,8 @@
 #   tools/train.py configs/lcr_jester_stream.py --cfg-options load_from=CHECKPOINT
 _base_ = ["lcr_jester_tiny.py"]
 
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
+
 stream_root = "{{$STREAM_ROOT:data/synthetic_streams/train}}"
 no_gesture = 25
 
@@ -39,17 +41,7 @@ train_dataloader = dict(
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(max_epochs, warmup_steps=50)
 # Chosen on synthetic videos of the training split: docs/model_card.md.
 streaming = dict(
     fps=4,

@@ -6,6 +6,7 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
 from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
 
 model = dict(cls_head=dict(label_smooth_eps=0.05))
@@ -25,23 +26,6 @@ test_dataloader = dict(
 max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs, val_interval=3)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-param_scheduler = [
-    dict(
-        type="LinearLR",
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=1,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(max_epochs, warmup_epochs=1)
 auto_scale_lr = dict(base_batch_size=16)
 env_cfg = dict(dist_cfg=dict(backend="gloo"))

@@ -7,6 +7,7 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
 from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
 
 data_root = "{{$MSR_ROOT:data/msr_action3d}}"
@@ -93,23 +94,6 @@ max_epochs = 80
 # The people of the test list are looked at once, at the end.
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(lr=2e-3))
-param_scheduler = [
-    dict(
-        type="LinearLR",
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=2,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=2,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(max_epochs, warmup_epochs=2)
 auto_scale_lr = dict(base_batch_size=16)
 env_cfg = dict(dist_cfg=dict(backend="gloo"))

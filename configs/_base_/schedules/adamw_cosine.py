@@ -1,5 +1,10 @@
 # AdamW with warm-up and cosine decay, per iteration. Matrices and convolutions are
 # decayed, nothing else.
+# MMEngine lets a config import what is not its own only after a `_base_`.
+_base_ = []
+
+from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
+
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=50, val_interval=5)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -12,23 +17,6 @@ optim_wrapper = dict(
     constructor="MatrixDecayOptimWrapperConstructor",
     clip_grad=dict(max_norm=2.0),
 )
-param_scheduler = [
-    dict(
-        type="LinearLR",
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=5,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=5,
-        end=50,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = warmup_cosine(50, warmup_epochs=5)
 # Linear scaling rule, used with `--auto-scale-lr`.
 auto_scale_lr = dict(enable=False, base_batch_size=64)
