@@ -5,20 +5,16 @@
 _base_ = ["lcr_ipn.py"]
 
 from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
+from lcr_mmaction.transforms.pipelines import window_pipeline  # noqa: E402
 
 model = dict(cls_head=dict(type="LCRFrameHead", consensus="last"))
 
-# Of 30 frames a second. Classes are mirrored frame by frame, at the end.
-train_pipeline = _base_.train_pipeline
-train_pipeline[0] = dict(type="SampleWindow", clip_len=25, frame_interval=6)
-train_pipeline[4] = dict(type="Flip", flip_ratio=0.5)
-train_pipeline.insert(
-    -1,
-    dict(
-        type="FrameTargets",
-        background=_base_.no_gesture,
-        flip_label_map=_base_.flip_label_map,
-    ),
+# Of 30 frames a second.
+train_pipeline = window_pipeline(
+    _base_.train_pipeline,
+    dict(type="SampleWindow", clip_len=25, frame_interval=6),
+    background=_base_.no_gesture,
+    flip_label_map=_base_.flip_label_map,
 )
 train_dataloader = dict(
     dataset=dict(

@@ -6,6 +6,7 @@
 _base_ = ["lcr_jester_tiny.py"]
 
 from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
+from lcr_mmaction.transforms.pipelines import window_pipeline  # noqa: E402
 
 stream_root = "{{$STREAM_ROOT:data/synthetic_streams/train}}"
 no_gesture = 25
@@ -15,17 +16,12 @@ model = dict(
     cls_head=dict(type="LCRFrameHead", consensus="last"),
 )
 
-# Of 12 frames a second: 5 seconds. Classes are mirrored frame by frame, at the end.
-train_pipeline = _base_.train_pipeline
-train_pipeline[0] = dict(type="SampleWindow", clip_len=20, frame_interval=3)
-train_pipeline[4] = dict(type="Flip", flip_ratio=0.5)
-train_pipeline.insert(
-    -1,
-    dict(
-        type="FrameTargets",
-        background=no_gesture,
-        flip_label_map=_base_.flip_label_map,
-    ),
+# Of 12 frames a second: 5 seconds.
+train_pipeline = window_pipeline(
+    _base_.train_pipeline,
+    dict(type="SampleWindow", clip_len=20, frame_interval=3),
+    background=no_gesture,
+    flip_label_map=_base_.flip_label_map,
 )
 train_dataloader = dict(
     dataset=dict(

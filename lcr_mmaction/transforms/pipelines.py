@@ -61,6 +61,31 @@ def clip_pipelines(
     return train, val, test
 
 
+def window_pipeline(
+    train: Pipeline,
+    sample: dict[str, Any],
+    background: int,
+    flip_label_map: dict[int, int],
+) -> Pipeline:
+    """Of the training pipeline of clips of frames, that of windows of continuous videos.
+
+    Args:
+        train: From :func:`clip_pipelines`; left as it is.
+        sample: What chooses the frames of a window, in place of ``UniformSample``.
+        background: Class of frames without a gesture.
+        flip_label_map: What a class becomes in a mirrored picture: mapped frame by
+            frame, at the end, and no longer in ``Flip``.
+    """
+    steps = [dict(step) for step in train[1:]]
+    for step in steps:
+        if step["type"] == "Flip":
+            step.pop("flip_label_map", None)
+    targets = dict(
+        type="FrameTargets", background=background, flip_label_map=flip_label_map
+    )
+    return [sample, *steps[:-1], targets, steps[-1]]
+
+
 def from_frames(pipeline: Pipeline) -> Pipeline:
     """The same pipeline, of videos, for folders of extracted frames."""
     decode = dict(type="RawFrameDecode")
