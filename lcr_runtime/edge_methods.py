@@ -64,6 +64,23 @@ def sobel(grey: np.ndarray) -> np.ndarray:
     )
 
 
+def sobel_relative(grey: np.ndarray) -> np.ndarray:
+    """Size of the Sobel gradient, beside its mean over the frame; ignores contrast.
+
+    ``255 * min(1, |gradient| / (4 * mean |gradient|))``. The one method that the model
+    has in its own graph too, for frames that bring no edges:
+    ``lcr_mmaction.models.edge.GraphEdges``.
+    """
+    border = cv2.BORDER_REPLICATE
+    dx, dy = (
+        cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3, borderType=border)
+        for order in ((1, 0), (0, 1))
+    )
+    magnitude = cv2.magnitude(dx, dy)
+    mean = cv2.mean(magnitude)[0]
+    return cv2.convertScaleAbs(magnitude, alpha=255 / (4 * mean) if mean else 0.0)
+
+
 def laplacian(grey: np.ndarray) -> np.ndarray:
     """Size of the 4-neighbour Laplacian; a black-white step gives 255."""
     return cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))
@@ -78,6 +95,7 @@ EDGE_METHODS: dict[str, EdgeMethod] = {
     "canny_otsu": canny_otsu,
     "canny": canny,
     "sobel": sobel,
+    "sobel_relative": sobel_relative,
     "laplacian": laplacian,
     "none": none,
 }

@@ -10,8 +10,8 @@ def warmup_cosine(
 ) -> list[dict[str, Any]]:
     """Linear warm-up from a hundredth of the rate, and cosine decay to a hundredth.
 
-    Like :func:`lcr_mmaction.transforms.pipelines.clip_pipelines` it is called by configs,
-    which keep plain lists.
+    Configs call it as they call :mod:`lcr_mmaction.transforms.pipelines`, and keep
+    plain lists.
 
     Args:
         max_epochs: Epochs of the whole schedule.

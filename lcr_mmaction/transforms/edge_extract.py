@@ -27,7 +27,7 @@ class EdgeExtract(BaseTransform):
 
     Args:
         method: ``'canny_otsu'`` (the paper's), ``'canny'``, ``'sobel'``,
-            ``'laplacian'`` or ``'none'`` (a channel of zeros).
+            ``'sobel_relative'``, ``'laplacian'`` or ``'none'`` (a channel of zeros).
         **options: Keyword arguments of the method: ``low_ratio`` for
             ``'canny_otsu'``; ``low`` and ``high`` for ``'canny'``.
 

@@ -67,10 +67,10 @@ def window_pipeline(
     background: int,
     flip_label_map: dict[int, int],
 ) -> Pipeline:
-    """Of the training pipeline of clips of frames, that of windows of continuous videos.
+    """Training pipeline of windows of continuous videos, from that of clips.
 
     Args:
-        train: From :func:`clip_pipelines`; left as it is.
+        train: Of folders of frames, from :func:`clip_pipelines`; left as it is.
         sample: What chooses the frames of a window, in place of ``UniformSample``.
         background: Class of frames without a gesture.
         flip_label_map: What a class becomes in a mirrored picture: mapped frame by

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from model_cases import ARCH, VARIANTS, hide, make_clips, small_backbone
 
 from lcr_mmaction.models import LCRBackbone
 from lcr_mmaction.models import backbone as backbone_file
+from lcr_runtime.edge_methods import edge_map
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -71,6 +74,22 @@ def test_clips_without_edges_find_their_own():
     blank = backbone(make_clips() * torch.tensor([1, 1, 1, 0.0]).view(4, 1, 1, 1))
     assert features.isfinite().all()
     assert (features - blank).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.3])
+def test_graph_edges_are_those_of_the_pipelines_method(contrast):
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.normal(0, 60, (48, 64, 3)), (0, 0), 2)
+    frame = np.clip(128 + contrast * 4 * noise, 0, 255).astype(np.uint8)
+    frame[10:30, 20:40] //= 4
+    wanted = edge_map(frame, "sobel_relative") / 255
+    assert 0.05 < wanted.mean() < 0.5 and wanted.max() == 1
+    mean, std = torch.tensor([123.675, 116.28, 103.53]), 57.0
+    normalised = ((torch.from_numpy(frame) - mean) / std).permute(2, 0, 1)
+    found = small_backbone().graph_edges(normalised[None, None].float())[0, 0, 0]
+    # The pipeline's method sees a grey frame of whole numbers.
+    assert np.abs(found.numpy() - wanted).max() < 0.06
+    assert np.abs(found.numpy() - wanted).mean() < 0.01
 
 
 def test_graph_edges_of_a_blank_frame_are_none():
