@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from edge_extract import write_pattern
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from reading import write_pattern
 from shared.measuring import exponent, markdown, take_turns
 from shared.operators import record, replay
 from torch import nn
