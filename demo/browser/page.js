@@ -1,7 +1,7 @@
 // The page: camera or file in, picture, scores and events out. Nothing is sent.
 import * as ort from "./ort/ort.wasm.min.mjs";
 import { prepare } from "./picture.js";
-import { Recognizer } from "./stream.js";
+import { Recognizer, Thinner } from "./stream.js";
 
 const find = (id) => document.getElementById(id);
 const video = find("video"), edges = find("edges"), chart = find("chart");
@@ -58,15 +58,21 @@ function showEvents(events) {
   }
 }
 
+/** Wait for the video's next frame: its time in seconds; null at the end. */
+function nextFrame() {
+  return new Promise((resolve) => {
+    if (video.ended) resolve(null);
+    video.onended = () => resolve(null);
+    video.requestVideoFrameCallback((_, frame) => resolve(frame.mediaTime));
+  });
+}
+
 async function watch(recognizer, mine) {
-  const interval = 1 / (recognizer.options.fps ?? 10);
-  const began = performance.now();
-  let due = 0;
-  while (run === mine && !video.ended) {
-    await new Promise(requestAnimationFrame);
-    const time = (performance.now() - began) / 1000;
-    if (time < due || video.readyState < 2) continue;
-    due = Math.max(due + interval, time - interval);
+  const rate = recognizer.options.fps, thinner = new Thinner(rate);
+  while (run === mine) {
+    const time = await nextFrame();
+    if (time === null) break;
+    if (!thinner.due(time)) continue;
     const start = performance.now();
     const { videoWidth: width, videoHeight: height } = video;
     [grab.canvas.width, grab.canvas.height] = [width, height];
@@ -82,7 +88,7 @@ async function watch(recognizer, mine) {
     const typical = [...clocks].sort((a, b) => a - b)[clocks.length >> 1];
     find("speed").textContent =
       `${recognizer.frames} frames, ${typical.toFixed(1)} ms each: ` +
-      `${Math.floor(1000 / typical)} a second possible, ${Math.round(1 / interval)} wanted`;
+      `${Math.floor(1000 / typical)} a second possible, ${rate ?? "all"} wanted`;
     showEdges(picture);
     showScores(recognizer.labels, result);
     showEvents(result.events);
@@ -94,12 +100,11 @@ async function start(open) {
   const mine = ++run;
   try {
     find("message").textContent = "";
-    await open();
-    await video.play();
     const recognizer = await ready;
+    await open();
     recognizer.reset();
     history.length = clocks.length = 0;
-    await watch(recognizer, mine);
+    await Promise.all([watch(recognizer, mine), video.play()]);
   } catch (error) {
     find("message").textContent = `${error.name}: ${error.message}`;
   }

@@ -2,21 +2,27 @@
 
 const SCALE = 2048; // OpenCV's bilinear weights are fixed-point numbers of 11 bits.
 
+/** Round as OpenCV and NumPy do: halves to the even number. */
+export function rounded(x) {
+  const near = Math.round(x);
+  return near - x === 0.5 && near % 2 ? near - 1 : near;
+}
+
 /** Places and weights of a bilinear resize along one side. */
 function taps(from, to) {
   const index = new Int32Array(to), low = new Int32Array(to), high = new Int32Array(to);
+  const scale = 1 / (to / from);
   for (let i = 0; i < to; i++) {
-    let place = Math.fround(((i + 0.5) * from) / to - 0.5);
-    let left = Math.floor(place);
-    let share = Math.fround(place - left);
-    if (left < 0) [left, share] = [0, 0];
-    if (left >= from - 1) [left, share] = [from - 1, 0];
-    index[i] = left;
-    low[i] = Math.round((1 - share) * SCALE);
-    high[i] = Math.round(share * SCALE);
+    const place = Math.fround((i + 0.5) * scale - 0.5);
+    index[i] = Math.floor(place);
+    const share = Math.fround(place - index[i]);
+    low[i] = rounded(Math.fround(1 - share) * SCALE);
+    high[i] = rounded(share * SCALE);
   }
   return { index, low, high };
 }
+
+const inside = (x, size) => Math.min(Math.max(x, 0), size - 1);
 
 /** Resize RGBA pixels to RGB, as cv2.resize does bilinearly. */
 export function resize({ data, width, height }, toWidth, toHeight) {
@@ -25,16 +31,16 @@ export function resize({ data, width, height }, toWidth, toHeight) {
   const row = (line) => {
     const values = new Int32Array(toWidth * 3);
     for (let i = 0; i < toWidth; i++) {
-      const a = 4 * (line * width + x.index[i]);
-      const b = 4 * (line * width + Math.min(x.index[i] + 1, width - 1));
+      const a = 4 * (line * width + inside(x.index[i], width));
+      const b = 4 * (line * width + inside(x.index[i] + 1, width));
       for (let c = 0; c < 3; c++)
         values[3 * i + c] = data[a + c] * x.low[i] + data[b + c] * x.high[i];
     }
     return values;
   };
   for (let j = 0; j < toHeight; j++) {
-    const top = row(y.index[j]);
-    const bottom = row(Math.min(y.index[j] + 1, height - 1));
+    const top = row(inside(y.index[j], height));
+    const bottom = row(inside(y.index[j] + 1, height));
     for (let i = 0; i < toWidth * 3; i++) {
       const upper = (y.low[j] * (top[i] >> 4)) >> 16;
       const lower = (y.high[j] * (bottom[i] >> 4)) >> 16;
@@ -92,10 +98,7 @@ export function canny(pixels, width, height, low, high) {
   high = Math.floor(high);
   const dx = new Int32Array(width * height), dy = new Int32Array(width * height);
   const size = new Int32Array((width + 2) * (height + 2)); // zeros around
-  const at = (x, y) =>
-    pixels[
-      Math.min(Math.max(y, 0), height - 1) * width + Math.min(Math.max(x, 0), width - 1)
-    ];
+  const at = (x, y) => pixels[inside(y, height) * width + inside(x, width)];
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const [a, b, c] = [at(x - 1, y - 1), at(x, y - 1), at(x + 1, y - 1)];

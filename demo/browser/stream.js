@@ -1,8 +1,37 @@
 // From frames to scores and events: what lcr_runtime does, for one stream.
 
-const BACKGROUND = ["No gesture", "Doing other things"];
+import { rounded } from "./picture.js";
 
-/** When states start anew and which one speaks: lcr_runtime/policies.py. */
+const BACKGROUND = ["No gesture", "Doing other things"];
+const ROUNDING = 1.5e-3; // of sums of intervals, which are rounded to thousandths
+
+/** Chooses frames so that no more than `rate` a second remain: lcr_runtime/video. */
+export class Thinner {
+  constructor(rate) {
+    this.interval = rate ? 1 / rate : 0;
+    this.next = -Infinity;
+  }
+
+  due(time) {
+    if (time < this.next - 1e-3 * this.interval) return false;
+    this.next = Math.max(this.next + this.interval, time);
+    if (this.next <= time) this.next = time + this.interval;
+    return true;
+  }
+}
+
+/** Time between frames in those of training, 1 if unknown: running_mean.py. */
+function intervals(time, before, rate) {
+  const elapsed = rounded((time - before) * (rate ?? NaN) * 1000) / 1000;
+  return Number.isNaN(elapsed) ? 1 : Math.max(elapsed, 1e-3);
+}
+
+/**
+ * When states start anew and which one speaks: lcr_runtime/policies.py.
+ *
+ * `resets(now, last)` is told when this frame and the last one came, in intervals since
+ * the stream's first (-1 before it).
+ */
 function makePolicy(setting, clipLength, labels) {
   const options = typeof setting === "string" ? { name: setting } : setting;
   const plain = { replicas: 1, fade: 1, average: 1 - 1 / clipLength, observe() {} };
@@ -12,8 +41,13 @@ function makePolicy(setting, clipLength, labels) {
     return { ...plain, fade, average: fade, resets: () => [false] };
   }
   if (options.name === "staggered") {
-    const period = options.period ?? 2 * clipLength;
-    const resets = (frame) => [frame % period === 0, frame % period === period / 2];
+    const half = (options.period ?? 2 * clipLength) / 2;
+    const resets = (...times) => {
+      const [now, before] = times.map((x) => Math.floor((x + ROUNDING) / half));
+      return [0, 1].map(
+        (i) => now > before && (now % 2 === i || now - before > 1),
+      );
+    };
     return { ...plain, replicas: 2, average: 1, resets };
   }
   if (options.name === "reset_on_background") {
@@ -22,10 +56,10 @@ function makePolicy(setting, clipLength, labels) {
     let quiet = 0;
     return {
       ...plain,
-      resets: () => [quiet >= patience],
-      observe(scores) {
-        if (quiet >= patience) quiet = 0;
-        quiet = scores[index] >= (options.threshold ?? 0.5) ? quiet + 1 : 0;
+      resets: () => [quiet >= patience - ROUNDING],
+      observe(scores, elapsed) {
+        if (quiet >= patience - ROUNDING) quiet = 0;
+        quiet = scores[index] >= (options.threshold ?? 0.5) ? quiet + elapsed : 0;
       },
     };
   }
@@ -36,21 +70,29 @@ function makePolicy(setting, clipLength, labels) {
 class EventDetector {
   constructor(labels, options) {
     const defaults = { background: BACKGROUND, on: 0.6, off: 0.3, min_frames: 2 };
-    Object.assign(this, defaults, { cooldown: 0.5 }, options);
+    Object.assign(this, defaults, { cooldown: 0.5, rest: 0 }, options);
     this.labels = labels;
     this.onset = labels.map(() => NaN);
     this.ended = labels.map(() => -Infinity);
     this.current = null;
     [this.leader, this.led, this.time] = [-1, 0, 0];
+    [this.quiet, this.rested] = [0, true];
   }
 
-  update(scores, time) {
+  isGesture(index) {
+    return !this.background.includes(this.labels[index]);
+  }
+
+  update(scores, time, elapsed) {
     this.time = time;
     scores.forEach((score, i) => {
       if (score < this.off) this.onset[i] = NaN;
       else if (Number.isNaN(this.onset[i])) this.onset[i] = time;
     });
-    const candidate = this.candidate(scores, time), events = [];
+    const seen = scores.some((score, i) => score >= this.off && this.isGesture(i));
+    this.quiet = seen ? 0 : this.quiet + elapsed;
+    this.rested ||= this.quiet >= this.rest - ROUNDING;
+    const candidate = this.candidate(scores, time, elapsed), events = [];
     if (this.current) {
       const score = scores[this.current.index];
       if (score > this.current.confidence)
@@ -65,6 +107,7 @@ class EventDetector {
         confidence: scores[candidate], detected: time, stream: 0,
       };
       events.push(this.current);
+      this.rested = false;
     }
     return events;
   }
@@ -77,16 +120,17 @@ class EventDetector {
     return [ended];
   }
 
-  candidate(scores, time) {
+  candidate(scores, time, elapsed) {
     const leader = scores.indexOf(Math.max(...scores));
-    if (this.background.includes(this.labels[leader]) || scores[leader] < this.on) {
+    if (!this.isGesture(leader) || scores[leader] < this.on) {
       [this.leader, this.led] = [-1, 0];
       return null;
     }
-    this.led = leader === this.leader ? this.led + 1 : 1;
+    this.led = leader === this.leader ? this.led + elapsed : elapsed;
     this.leader = leader;
-    const rested = time - this.ended[leader] >= this.cooldown;
-    return this.led >= this.min_frames && rested ? leader : null;
+    const cooled = time - this.ended[leader] >= this.cooldown;
+    const long = this.led >= this.min_frames - ROUNDING;
+    return long && cooled && this.rested ? leader : null;
   }
 }
 
@@ -118,6 +162,8 @@ export class Recognizer {
     this.states = Array.from({ length: this.policy.replicas }, () => this.blank());
     this.past = null;
     this.frames = 0;
+    this.time = NaN; // of the last frame, seconds
+    this.clock = -1; // the same in intervals since the first
   }
 
   blank() {
@@ -129,43 +175,52 @@ export class Recognizer {
     return { state, age: 0, sum: this.labels.map(() => 0), weight: 0 };
   }
 
-  faded(state) {
-    const after = { ...state };
+  faded(state, elapsed) {
+    const after = { ...state }, fade = Math.fround(this.policy.fade ** elapsed);
     for (const name of this.about.recurrent) {
-      const values = state[name].data.map((x) => x * this.policy.fade);
+      const values = state[name].data.map((x) => x * fade);
       after[name] = new this.ort.Tensor("float32", values, state[name].dims);
     }
     return after;
   }
 
+  /** Read a picture that was taken at a time, in seconds. */
   async update({ data, width, height, channels }, time) {
-    const shape = [1, height, width, channels];
-    const frame = new this.ort.Tensor("uint8", data, shape);
-    this.policy.resets(this.frames).forEach((anew, i) => {
-      if (anew) this.states[i] = this.blank();
-    });
+    const elapsed = intervals(time, this.time, this.options.fps);
+    const [last, now] = [this.clock, this.clock + elapsed];
+    [this.time, this.clock] = [time, now];
     this.frames++;
-    for (const one of this.states) {
-      const fades = this.policy.fade !== 1 && one.age > 0;
-      const before = fades ? this.faded(one.state) : one.state;
-      // As if an interval of training lay between all frames: pages thin out to its rate.
-      const times = this.session.inputNames.includes("elapsed")
-        ? { elapsed: new this.ort.Tensor("float32", [1], [1]) } : {};
-      const after = await this.session.run({ frame, ...times, ...before });
-      for (const name of Object.keys(one.state)) before[name] = after[`next.${name}`];
-      one.state = before;
-      one.age++;
-      const logits = Array.from(after.logits.data);
-      one.sum = one.sum.map((x, i) => this.factor * x + logits[i]);
-      one.weight = this.factor * one.weight + 1;
+    const frame = new this.ort.Tensor("uint8", data, [1, height, width, channels]);
+    const anew = this.policy.resets(now, last);
+    for (const [i, one] of this.states.entries()) {
+      if (anew[i]) Object.assign(one, this.blank());
+      await this.step(one, frame, elapsed);
     }
     const speaker = this.states.reduce((a, b) => (b.age > a.age ? b : a));
     const answer = softmax(speaker.sum.map((x) => x / speaker.weight));
-    this.policy.observe(answer);
-    const share = this.past ? this.options.smoothing : 0;
+    this.policy.observe(answer, elapsed);
+    const share = this.past ? this.options.smoothing ** elapsed : 0;
     this.past = answer.map((x, i) => share * (this.past?.[i] ?? 0) + (1 - share) * x);
-    const events = this.detector.update(this.past, time);
+    const events = this.detector.update(this.past, time, elapsed);
     return { scores: this.past, events, gesture: this.detector.current };
+  }
+
+  /** Let one state read a frame; one that starts anew has seen no last frame. */
+  async step(one, frame, elapsed) {
+    const fades = this.policy.fade !== 1 && one.age > 0;
+    const before = fades ? this.faded(one.state, elapsed) : one.state;
+    const inputs = { frame, ...before };
+    // Files of earlier versions know no time.
+    if (this.session.inputNames.includes("elapsed")) {
+      const values = new Float32Array([one.age ? elapsed : 1]);
+      inputs.elapsed = new this.ort.Tensor("float32", values, [1]);
+    }
+    const after = await this.session.run(inputs);
+    for (const name of Object.keys(one.state)) one.state[name] = after[`next.${name}`];
+    one.age++;
+    const keep = this.factor ** elapsed, logits = Array.from(after.logits.data);
+    one.sum = one.sum.map((x, i) => keep * x + elapsed * logits[i]);
+    one.weight = keep * one.weight + elapsed;
   }
 
   finish() {
