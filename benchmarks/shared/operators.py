@@ -12,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 LINEAR = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::linear"}
+LINEAR |= {"mkldnn::_linear_pointwise"}
 CONVOLUTION = {"aten::convolution", "aten::conv2d", "aten::conv3d"}
 WKV = {"lcr::bi_wkv"}
 KINDS = ("linear", "convolution", "depthwise convolution", "bi_wkv")
@@ -77,7 +78,7 @@ def replay(products: list[Product]) -> None:
 GROUPS = {
     "bi_wkv": r"wkv",
     "convolutions": r"conv|slow_",
-    "linear layers": r"::(mm|addmm|bmm|baddbmm|linear|matmul)$",
+    "linear layers": r"::(mm|addmm|bmm|baddbmm|linear|matmul|_linear_pointwise)$",
     "norms": r"norm",
     "sums and means": r"::(sum|mean|var|std|amax|any|all|cumsum|logsumexp)",
     "copies": r"copy|::(cat|stack|clone|contiguous|to|_to_copy|index|gather|select_b"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..ops.fused import for_products, sigmoid_product, squared_relu
+from ..ops.linear import linear
 
 
 class ChannelMix(nn.Module):
@@ -25,5 +26,5 @@ class ChannelMix(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mix the channels of ``x``, ``[..., C]``."""
         x = for_products(x)
-        key = squared_relu(self.key(x))
-        return sigmoid_product(self.receptance(x), self.value(key))
+        key = squared_relu(linear(self.key, x))
+        return sigmoid_product(linear(self.receptance, x), linear(self.value, key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..ops.fused import gated_head_norm
+from ..ops.linear import linear
 from .mixers import MIXERS
 from .rope import Rotation, rotate
 
@@ -54,11 +55,11 @@ class CrossRWKVGate(nn.Module):
         Returns:
             A, ``[N, T, L, C]``.
         """
-        key, value = self.key_value(source).chunk(2, dim=-1)
-        receptance, gate = self.receptance_gate(query).chunk(2, dim=-1)
+        key, value = linear(self.key_value, source).chunk(2, dim=-1)
+        receptance, gate = linear(self.receptance_gate, query).chunk(2, dim=-1)
         heads = [x.unflatten(-1, (self.num_heads, -1)) for x in (receptance, key)]
         if rotation is not None:
             heads = [rotate(x, rotation) for x in heads]
         heads.append(value.unflatten(-1, (self.num_heads, -1)))
         mixed = self.mixer(*(x.flatten(0, 1) for x in heads), source.flatten(0, 1))
-        return self.output(self.norm(mixed, gate))
+        return linear(self.output, self.norm(mixed, gate))

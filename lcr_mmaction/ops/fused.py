@@ -209,6 +209,13 @@ def sigmoid_product(gate: Tensor, value: Tensor) -> Tensor:
     return gate.sigmoid_() * value
 
 
+def is_plain_on_cpu(*tensors: Tensor) -> bool:
+    """Whether these are ordinary tensors on a CPU, and nobody traces or compiles."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return all(type(x) in _PLAIN and x.device.type == "cpu" for x in tensors)
+
+
 def _has_kernel(activations: list[Tensor], *numbers: Tensor) -> bool:
     """Whether the kernels can take these.
 
@@ -216,11 +223,8 @@ def _has_kernel(activations: list[Tensor], *numbers: Tensor) -> bool:
         activations: Tensors in float32 or bfloat16.
         *numbers: Parameters and states, in float32.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return False
-    tensors = (*activations, *numbers)
     return (
-        all(type(x) in _PLAIN and x.device.type == "cpu" for x in tensors)
+        is_plain_on_cpu(*activations, *numbers)
         and all(x.dtype in _ACTIVATIONS for x in activations)
         and all(x.dtype == torch.float32 for x in numbers)
         and is_loaded_or_warn("cpu")
