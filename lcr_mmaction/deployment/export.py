@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lcr_runtime import StreamOptions
 from lcr_runtime.engines import open_engine
@@ -34,6 +34,25 @@ NEEDS = "pip install 'lcr-mmaction[export]'"
 _FOLD = 2**24  # bytes a constant may take: all that places and weights give
 
 
+class Step(Protocol):
+    """A module that reads one frame, with its state as tensors.
+
+    ``forward(frame, elapsed, *state)`` takes a frame ``[1, H, W, C]`` uint8 and the
+    time since the last ``[1]``, and gives logits ``[1, num_classes]`` and the next
+    state.
+
+    Attributes:
+        initial: The state before the first frame, by name: zeros.
+        recurrent_names: Names of what a policy lets fade.
+    """
+
+    initial: dict[str, Tensor]
+
+    @property
+    def recurrent_names(self) -> list[str]:
+        """Names of what a policy lets fade."""
+
+
 def export_step(
     model: nn.Module,
     options: StreamOptions,
@@ -42,19 +61,42 @@ def export_step(
     path: str | PathLike,
     source: dict[str, str] | None = None,
 ) -> StepGraph:
-    """Write the step of a model.
+    """Write the step of a model; see :func:`write_step`.
 
     Args:
         model: A recognizer with ``LCRBackbone`` and ``LCRHead``.
+        options: How its logits become scores and events.
+        transforms: Configs of those that act on frames.
+        size: ``(height, width, channels)`` of what the transforms give.
+        path: The file.
+        source: What the model was made from.
+
+    Returns:
+        The graph, which computes the same in PyTorch.
+    """
+    graph = StepGraph(model, size[:2])
+    write_step(graph, options, transforms, size, path, source)
+    return graph
+
+
+def write_step(
+    graph: Step,
+    options: StreamOptions,
+    transforms: list[dict],
+    size: tuple[int, int, int],
+    path: str | PathLike,
+    source: dict[str, str] | None = None,
+) -> None:
+    """Write a step as a file that :mod:`lcr_runtime` reads.
+
+    Args:
+        graph: The step, in evaluation mode.
         options: How its logits become scores and events.
         transforms: Configs of those that act on frames, see
             :func:`lcr_runtime.preprocess.frame_steps`.
         size: ``(height, width, channels)`` of what the transforms give.
         path: The file; one that is there is replaced when all is done.
         source: What the model was made from, such as config and checkpoint.
-
-    Returns:
-        The graph, which computes the same in PyTorch.
 
     Raises:
         ModuleNotFoundError: ``onnx`` or ``onnxscript`` are not installed.
@@ -66,13 +108,12 @@ def export_step(
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"export needs {error.name}: {NEEDS}") from error
     PlainPreprocessor(transforms)  # what the runtime cannot do is said now
-    graph = StepGraph(model, size[:2])
     with warnings.catch_warnings(), _quiet("onnxscript", "torch.onnx"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             step_program(graph, size),
-            input_names=["frame", TIME, *graph.state_names],
-            output_names=["logits", *(f"next.{x}" for x in graph.state_names)],
+            input_names=["frame", TIME, *graph.initial],
+            output_names=["logits", *(f"next.{x}" for x in graph.initial)],
             dynamo=True,
             verbose=False,
         )
@@ -96,7 +137,6 @@ def export_step(
     part = path.with_name(path.name + ".part")
     part.write_bytes(seal(proto.SerializeToString()))
     part.replace(path)
-    return graph
 
 
 class Report(NamedTuple):
@@ -179,7 +219,7 @@ def export_checked(
 
 
 def step_program(
-    graph: StepGraph, size: tuple[int, int, int]
+    graph: Step, size: tuple[int, int, int]
 ) -> torch.export.ExportedProgram:
     """Trace a step in PyTorch's standard operators alone.
 
@@ -190,7 +230,7 @@ def step_program(
     frame = torch.zeros(1, *size, dtype=torch.uint8)
     with torch.no_grad():
         arguments = (frame, torch.ones(1), *graph.initial.values())
-        program = torch.export.export(graph, arguments, strict=False)
+        program = torch.export.export(cast(nn.Module, graph), arguments, strict=False)
         # What no part has written out already: decays a token, other mixers.
         table = torch.export.default_decompositions()
         table[torch.ops.lcr.bi_wkv.default] = _standard_bi_wkv

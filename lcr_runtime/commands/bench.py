@@ -117,12 +117,12 @@ def measure(
     recognizer = load()
     recognizer.update(images[0])
     start = time.perf_counter() - began
-    taken = []
-    for i in range(20 + frames):
+    taken, warm = [], min(20, frames // 2)
+    for i in range(warm + frames):
         began = time.perf_counter()
         recognizer.update(images[i % len(images)])
         taken.append(1000 * (time.perf_counter() - began))
-    p50, p95 = np.percentile(taken[20:], [50, 95])
+    p50, p95 = np.percentile(taken[warm:], [50, 95])
     memory = _resident_mib()
     return Timing(engine, precision, threads, start, float(p50), float(p95), memory)
 
