@@ -8,6 +8,7 @@ import torch
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
+from ..ops.fused import add_norm
 from .cells import CELLS
 from .channel_mix import ChannelMix
 from .gate import CrossRWKVGate
@@ -109,13 +110,15 @@ class LCRBlock(nn.Module):
             Tokens ``[N, T, L, C]``, memory C of every frame ``[N, T, L, C]`` and
             the state after the last frame.
         """
-        query, shifted = self._shift(self.norm(tokens), state.shifted, context)
+        tokens, normed = add_norm(tokens, None, None, self.norm)
+        query, shifted = self._shift(normed, state.shifted, context)
         source = edges + query if self.frame_answers else edges
         hidden, memory, kept = self.recur(
             query, source, edges, state.memory, context.rotation, context.elapsed
         )
-        tokens = self._add(tokens, hidden) if self.residual else hidden
-        tokens = self._add(tokens, self.channel_mix(self.channel_norm(tokens)))
+        given = (tokens, hidden) if self.residual else (hidden, None)
+        tokens, normed = add_norm(*given, self._share(tokens), self.channel_norm)
+        tokens = self.channel_mix(normed, tokens, self._share(tokens))
         return tokens, memory, BlockState(kept, shifted)
 
     def recur(
@@ -143,13 +146,11 @@ class LCRBlock(nn.Module):
         gated = self.gate(query, source, rotation)
         return self.cell(gated, edges, state, elapsed)
 
-    def _add(self, tokens: Tensor, branch: Tensor) -> Tensor:
-        """Add a residual branch, dropped for some clips in training."""
+    def _share(self, tokens: Tensor) -> Tensor | None:
+        """What a residual branch is multiplied by, a number a clip; None: 1."""
         if not (self.training and self.drop_path.drop_prob):
-            return tokens + branch
-        # A number a clip: the branch is scaled and added in one pass.
-        share = self.drop_path(tokens.new_ones(len(tokens), 1, 1, 1))
-        return torch.addcmul(tokens, branch.to(tokens.dtype), share)
+            return None
+        return self.drop_path(tokens.new_ones(len(tokens), 1, 1, 1))
 
     def _shift(
         self, normed: Tensor, before: Tree, context: BlockContext

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..ops.fused import for_products, sigmoid_product, squared_relu
+from ..ops.fused import add_gated, for_products, squared_relu
 from ..ops.linear import linear
 
 
@@ -23,8 +23,16 @@ class ChannelMix(nn.Module):
         self.receptance = nn.Linear(dim, dim, bias=False)
         self.value = nn.Linear(hidden, dim, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix the channels of ``x``, ``[..., C]``."""
+    def forward(self, x: Tensor, tokens: Tensor, share: Tensor | None) -> Tensor:
+        """Mix the channels of ``x`` and add them to tokens.
+
+        Args:
+            x: ``[N, ..., C]``.
+            tokens: The same shape.
+            share: A number a clip, ``[N, 1, ..., 1]``, to multiply what is added by;
+                None: 1.
+        """
         x = for_products(x)
         key = squared_relu(linear(self.key, x))
-        return sigmoid_product(linear(self.receptance, x), linear(self.value, key))
+        receptance, value = linear(self.receptance, x), linear(self.value, key)
+        return add_gated(tokens, receptance, value, share)

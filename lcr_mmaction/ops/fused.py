@@ -195,18 +195,83 @@ def for_products(x: Tensor) -> Tensor:
     return x
 
 
+def add_norm(
+    tokens: Tensor, branch: Tensor | None, share: Tensor | None, norm: nn.Module
+) -> tuple[Tensor, Tensor]:
+    """A residual sum and its norm.
+
+    Under autocast the norm has its dtype where a kernel writes it: products read it.
+
+    Args:
+        tokens: ``[N, ..., C]``.
+        branch: Added to the tokens, of their shape; None adds nothing.
+        share: A number a clip to multiply the branch by, ``[N, 1, ..., 1]``; None: 1.
+        norm: A layer norm over C.
+
+    Returns:
+        The sum and its norm, of the tokens' shape. Go on with this sum instead of the
+        tokens, even with no branch: its gradient is added where that of the norm is.
+    """
+    if _is_bare_norm(norm) and _has_kernel([], tokens, *norm.parameters()):
+        if branch is None:
+            given = tokens, None, None
+        else:
+            branch = branch.to(tokens.dtype)
+            given = tokens, branch, None if share is None else share.flatten()
+        half = for_products(tokens.new_empty(0)).dtype == torch.bfloat16
+        return _AddNorm.apply(*given, norm.weight, norm.bias, norm.eps, half)
+    if branch is not None:
+        tokens = _add(tokens, branch, share)
+    return tokens, norm(tokens)
+
+
+def add_gated(
+    tokens: Tensor, gate: Tensor, value: Tensor, share: Tensor | None
+) -> Tensor:
+    """``tokens + share sigmoid(gate) value``; ``gate`` may be overwritten.
+
+    Args:
+        tokens: ``[N, ..., C]``.
+        gate: The same shape.
+        value: The same shape.
+        share: A number a clip, ``[N, 1, ..., 1]``; None: 1.
+    """
+    if _has_kernel([gate, value], tokens) and gate.dtype == value.dtype:
+        share = None if share is None else share.flatten()
+        return _AddGated.apply(tokens, gate, value, share)
+    return _add(tokens, gate.sigmoid_() * value, share)
+
+
+def _add(tokens: Tensor, branch: Tensor, share: Tensor | None) -> Tensor:
+    if share is None:
+        return tokens + branch
+    return torch.addcmul(tokens, branch.to(tokens.dtype), share)
+
+
 def squared_relu(x: Tensor) -> Tensor:
     """``relu(x)^2``; ``x`` may be overwritten."""
     if _has_kernel([x]):
-        return _SquaredReLU.apply(x)
+        return _SquaredReLU.apply(x.contiguous())
     return x.relu_().square()
 
 
-def sigmoid_product(gate: Tensor, value: Tensor) -> Tensor:
-    """``sigmoid(gate) * value`` of one shape; ``gate`` may be overwritten."""
-    if _has_kernel([gate, value]) and gate.dtype == value.dtype:
-        return _SigmoidProduct.apply(gate, value)
-    return gate.sigmoid_() * value
+def has_hooks(module: nn.Module) -> bool:
+    """Whether somebody wants to see what goes through the module."""
+    return any(
+        getattr(module, f"_{way}_{name}")
+        for way in ("forward", "backward")
+        for name in ("pre_hooks", "hooks")
+    )
+
+
+def _is_bare_norm(norm: nn.Module) -> bool:
+    return (
+        type(norm) is nn.LayerNorm
+        and len(norm.normalized_shape) == 1
+        and norm.weight is not None
+        and norm.bias is not None
+        and not has_hooks(norm)
+    )
 
 
 def is_plain_on_cpu(*tensors: Tensor) -> bool:
@@ -355,29 +420,75 @@ class _Difference(torch.autograd.Function):
         return torch.ops.lcr.difference_cpu_backward(_channels_last(dy), ctx.clips)
 
 
-class _SquaredReLU(torch.autograd.Function):
+class _AddNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.contiguous()
-        ctx.save_for_backward(x)
-        return torch.ops.lcr.squared_relu_cpu(x)
+    def forward(
+        ctx: Any,
+        tokens: Tensor,
+        branch: Tensor | None,
+        share: Tensor | None,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+        half: bool,
+    ) -> tuple[Tensor, Tensor]:
+        tokens = tokens.contiguous()
+        branch = None if branch is None else branch.contiguous()
+        found = torch.ops.lcr.add_norm_cpu(
+            tokens, branch, share, weight, bias, eps, half
+        )
+        total = tokens if branch is None else found[0]
+        ctx.save_for_backward(total, share, weight, bias)
+        ctx.eps, ctx.has_branch = eps, branch is not None
+        ctx.set_materialize_grads(False)
+        return total, found[-1]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return torch.ops.lcr.squared_relu_cpu_backward(dy.contiguous(), x)
+    def backward(ctx: Any, dtotal: Tensor | None, dnormed: Tensor | None):  # noqa: ANN205
+        total, share, weight, bias = ctx.saved_tensors
+        if dtotal is None and dnormed is None:
+            return (None,) * 7
+        dtotal = None if dtotal is None else dtotal.contiguous()
+        if dnormed is None:
+            dnormed = torch.zeros_like(total)
+        dtokens, dweight, dbias, *scaled = torch.ops.lcr.add_norm_cpu_backward(
+            dtotal, dnormed.contiguous(), total, share, weight, bias, ctx.eps
+        )
+        dbranch = scaled[0] if scaled else dtokens
+        dbranch = dbranch if ctx.has_branch else None
+        return dtokens, dbranch, None, dweight, dbias, None, None
 
 
-class _SigmoidProduct(torch.autograd.Function):
+class _AddGated(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gate: Tensor, value: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, tokens: Tensor, gate: Tensor, value: Tensor, share: Tensor | None
+    ) -> Tensor:
         gate, value = gate.contiguous(), value.contiguous()
-        ctx.save_for_backward(gate, value)
-        return torch.ops.lcr.sigmoid_product_cpu(gate, value)
+        ctx.save_for_backward(gate, value, share)
+        return torch.ops.lcr.add_gated_cpu(tokens.contiguous(), gate, value, share)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
-        saved = ctx.saved_tensors
-        return torch.ops.lcr.sigmoid_product_cpu_backward(dy.contiguous(), *saved)
+        return (
+            dy,
+            *torch.ops.lcr.add_gated_cpu_backward(dy.contiguous(), *ctx.saved_tensors),
+            None,
+        )
+
+
+class _SquaredReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        torch.ops.lcr.squared_relu_cpu_(x)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return torch.ops.lcr.squared_relu_cpu_backward(dy.contiguous(), y)

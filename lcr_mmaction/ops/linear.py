@@ -16,15 +16,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.flop_counter import register_flop_formula
 
-from .fused import is_plain_on_cpu
+from .fused import has_hooks, is_plain_on_cpu
 
 LEAST_ROWS = 1024
-HOOKS = (
-    "_forward_pre_hooks",
-    "_forward_hooks",
-    "_backward_pre_hooks",
-    "_backward_hooks",
-)
 
 
 def linear(layer: nn.Module, x: Tensor) -> Tensor:
@@ -46,7 +40,7 @@ def linear(layer: nn.Module, x: Tensor) -> Tensor:
 def _is_for_onednn(layer: nn.Module, x: Tensor) -> bool:
     return (
         type(layer) is nn.Linear
-        and not any(getattr(layer, name) for name in HOOKS)
+        and not has_hooks(layer)
         and x.dtype == layer.weight.dtype == torch.float32
         and x.numel() >= LEAST_ROWS * x.shape[-1]
         and is_plain_on_cpu(x, *layer.parameters(recurse=False))
@@ -65,7 +59,9 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        y = _product(x.reshape(-1, x.shape[-1]), weight, bias)
+        # Not a view, which whoever comes next could not overwrite.
+        return torch.ops.aten._unsafe_view(y, [*x.shape[:-1], len(weight)])
 
     @staticmethod
     @once_differentiable

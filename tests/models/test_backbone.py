@@ -8,6 +8,7 @@ from model_cases import ARCH, VARIANTS, hide, make_clips, small_backbone
 
 from lcr_mmaction.models import LCRBackbone
 from lcr_mmaction.models import backbone as backbone_file
+from lcr_mmaction.ops.fused import add_norm
 from lcr_runtime.edge_methods import edge_map
 
 
@@ -266,5 +267,7 @@ def test_a_dropped_branch_is_the_sum_with_stock_drop_path():
     torch.manual_seed(1)
     expected = tokens + block.drop_path(branch)
     torch.manual_seed(1)
-    assert torch.equal(block._add(tokens, branch), expected)
+    share = block._share(tokens)
+    total, _ = add_norm(tokens, branch, share, block.channel_norm)
+    assert torch.equal(total, expected)
     assert not torch.equal(expected, tokens + branch)

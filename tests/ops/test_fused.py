@@ -58,7 +58,44 @@ def causal_shift(clips=2, frames=3, height=5, width=4, channels=84):
     return [tokens, normal(2 * channels, 1, 3, 3), before]
 
 
+def add_norm(tokens, branch, weight, bias, share):
+    """The function, with the norm's parameters among its inputs."""
+    norm = torch.nn.LayerNorm(len(weight))
+    del norm.weight, norm.bias
+    norm.weight, norm.bias = weight, bias
+    return fused.add_norm(tokens, branch, share, norm)
+
+
+def to_be_normed(clips=3, rows=50, channels=36):
+    tokens, branch = normal(2, clips, rows, channels, scale=2).unbind(0)
+    share = torch.tensor([1.25, 0.0, 1.25], dtype=torch.float64)[:clips]
+    return [tokens, branch, normal(channels), normal(channels), share.view(-1, 1, 1)]
+
+
+def to_be_gated():
+    tokens, gate, value = normal(3, 2, 40, 500).unbind(0)
+    share = torch.tensor([0.0, 2.0], dtype=torch.float64).view(2, 1, 1)
+    return [tokens, 5 * gate, value, share]
+
+
 CASES = {
+    "add norm, shared": (add_norm, to_be_normed, ()),
+    "add norm": (
+        lambda *given: add_norm(*given, None),
+        lambda: to_be_normed()[:-1],
+        (),
+    ),
+    "add norm, nothing added": (
+        lambda tokens, *given: add_norm(tokens, None, *given, None),
+        lambda: [to_be_normed()[i] for i in (0, 2, 3)],
+        (),
+    ),
+    "add gated, shared": (fused.add_gated, to_be_gated, ()),
+    "add gated": (
+        lambda *given: fused.add_gated(*given, None),
+        lambda: to_be_gated()[:-1],
+        (),
+    ),
     "causal shift": (fused.causal_shift, causal_shift, (5,)),
     "causal shift, one frame of one row": (
         fused.causal_shift,
@@ -81,21 +118,21 @@ CASES = {
         (),
     ),
     "squared relu": (fused.squared_relu, lambda: [normal(5, 7000)], ()),
-    "sigmoid product": (
-        fused.sigmoid_product,
-        lambda: [normal(40, 500, scale=5), normal(40, 500)],
-        (),
-    ),
 }
 
-OVERWRITE = (fused.squared_relu, fused.sigmoid_product)
+
+def fixed(case):
+    """Which inputs have no gradient: angles, and shares."""
+    if "rotate" in case:
+        return (1, 2)
+    return {"add norm, shared": (4,), "add gated, shared": (3,)}.get(case, ())
 
 
 def run(function, inputs, more, fixed=()):
     """Outputs, then the gradients of all inputs but the fixed ones."""
     leaves = [x.requires_grad_(i not in fixed) for i, x in enumerate(inputs)]
-    # A leaf cannot be overwritten.
-    given = [x.clone() for x in leaves] if function in OVERWRITE else leaves
+    # Some overwrite an input, which a leaf cannot be.
+    given = [x.clone() if x.requires_grad else x for x in leaves]
     outputs = function(*given, *more)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     generator = torch.Generator().manual_seed(1)
@@ -121,6 +158,10 @@ def in_float32(inputs, half=()):
 
 def activations(case, inputs):
     """Which inputs may be in bfloat16; the others are parameters, states and angles."""
+    if "add norm" in case:
+        return ()
+    if "add gated" in case:
+        return (1, 2)
     if "leaky" in case or "norm" in case:
         return (0, 1)
     if "shift" in case:
@@ -133,12 +174,11 @@ def test_matches_the_equation_in_float64(case):
     torch.manual_seed(0)
     function, make, more = CASES[case]
     inputs = make()
-    fixed = (1, 2) if "rotate" in case else ()
     single = in_float32(inputs)
     assert fused._has_kernel(single)
     assert not fused._has_kernel(inputs)
-    actual = run(function, single, more, fixed)
-    expected = run(function, [x.detach() for x in inputs], more, fixed)
+    actual = run(function, single, more, fixed(case))
+    expected = run(function, [x.detach() for x in inputs], more, fixed(case))
     for value, reference in zip(actual, expected, strict=True):
         assert value.shape == reference.shape
         error = (value.double() - reference).norm() / reference.norm()
@@ -150,17 +190,17 @@ def test_bfloat16_is_rounded_once(case):
     torch.manual_seed(0)
     function, make, more = CASES[case]
     inputs = make()
-    fixed = (1, 2) if "rotate" in case else ()
     half = in_float32(inputs, activations(case, inputs))
     rounded = [x.double() for x in half]
-    actual = run(function, half, more, fixed)
-    expected = run(function, [x.detach() for x in rounded], more, fixed)
+    actual = run(function, half, more, fixed(case))
+    expected = run(function, [x.detach() for x in rounded], more, fixed(case))
     for value, reference in zip(actual, expected, strict=True):
         # The incoming gradients are rounded as well, by run().
         bound = 5e-3 if value.dtype == torch.bfloat16 else 2e-3
         error = (value.double() - reference).norm() / reference.norm()
         assert error < bound
-    assert actual[0].dtype == (torch.float32 if "leaky" in case else torch.bfloat16)
+    wide = "leaky" in case or "add" in case
+    assert actual[0].dtype == (torch.float32 if wide else torch.bfloat16)
 
 
 def test_a_cell_takes_the_wider_of_two_dtypes():
@@ -177,12 +217,13 @@ def test_the_number_of_threads_changes_no_bit(case):
     torch.manual_seed(0)
     function, make, more = CASES[case]
     inputs = in_float32(make())
-    fixed = (1, 2) if "rotate" in case else ()
     before, results = torch.get_num_threads(), []
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            results.append(run(function, [x.detach() for x in inputs], more, fixed))
+            results.append(
+                run(function, [x.detach() for x in inputs], more, fixed(case))
+            )
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
@@ -259,11 +300,53 @@ def test_a_shift_takes_the_dtype_of_autocast():
         assert (value - reference).norm() < 5e-3 * reference.norm()
 
 
+def test_a_norm_takes_the_dtype_of_autocast():
+    torch.manual_seed(0)
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(0)
+        tokens, branch, *rest, _ = (x.to(dtype) for x in to_be_normed())
+        leaves = [x.requires_grad_() for x in (tokens, branch, *rest)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.float32):
+            total, normed = add_norm(*leaves, None)
+        assert total.dtype == dtype
+        assert normed.dtype == (torch.bfloat16 if dtype == torch.float32 else dtype)
+        loss = (total.sin() + normed.to(dtype).square()).sum()
+        results.append([total, normed, *torch.autograd.grad(loss, leaves)])
+    for value, reference in zip(*results, strict=True):
+        assert (value.double() - reference).norm() < 5e-3 * reference.norm()
+
+
+@pytest.mark.parametrize("used", ["sum", "norm"])
+def test_a_sum_and_norm_of_which_one_is_used(used):
+    torch.manual_seed(0)
+    grads = []
+    double = to_be_normed()
+    for inputs in (in_float32(double), double):
+        *leaves, share = (x.detach() for x in inputs)
+        leaves = [x.requires_grad_() for x in leaves]
+        total, normed = add_norm(*leaves, share)
+        y = total if used == "sum" else normed
+        grads.append(torch.autograd.grad(y.sin().sum(), leaves, allow_unused=True))
+    for value, reference in zip(*grads, strict=True):
+        if reference is None:
+            assert not value.any()
+        else:
+            assert (value.double() - reference).norm() < 1e-6 * reference.norm()
+
+
+def test_a_norm_that_somebody_watches_is_called():
+    norm, seen = torch.nn.LayerNorm(8), []
+    norm.register_forward_hook(lambda *given: seen.append(given))
+    fused.add_norm(torch.randn(2, 8), None, None, norm)
+    assert len(seen) == 1
+
+
 def test_what_is_not_a_number_stays_so():
     bad = torch.tensor([torch.nan, torch.inf, -torch.inf, 1.0])
     assert fused.squared_relu(bad.clone()).isnan().tolist() == [True] + 3 * [False]
-    product = fused.sigmoid_product(bad.clone(), torch.ones(4))
-    assert product.isnan().tolist() == [True] + 3 * [False]
+    gated = fused.add_gated(torch.zeros(4), bad.clone(), torch.ones(4), None)
+    assert gated.isnan().tolist() == [True] + 3 * [False]
     gated, edges = torch.zeros(1, 1, 1, 4), bad.view(1, 1, 1, 4)
     one, none = torch.ones(4), torch.zeros(4)
     hidden, memory = fused.leaky_cell(gated, edges, one, none, one.view(1, 1, 4))

@@ -55,6 +55,16 @@ def test_what_needs_no_gradient_gets_none():
     assert layer.weight.grad is None and layer.bias.grad is not None
 
 
+def test_the_result_may_be_overwritten():
+    layer, x = nn.Linear(12, 20), torch.randn(SHAPE)
+    assert used(layer, x)
+    gradients = []
+    for apply in (linear, nn.Linear.__call__):
+        y = apply(layer, x).relu_()
+        gradients.append(torch.autograd.grad(y.square().sum(), layer.weight)[0])
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-3)
+
+
 def test_whatever_is_no_plain_layer_is_called():
     x = torch.randn(SHAPE)
     assert used(nn.Linear(12, 20), x)

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <optional>
 #include <tuple>
+#include <vector>
 
 #include "cpu_threads.h"
 #include "fused_kernel.h"
@@ -278,48 +279,100 @@ std::tuple<Tensor, Tensor> causal_shift_backward(const Tensor& dy,
   return {dx, dtaps};
 }
 
-Tensor squared_relu(const Tensor& a) {
-  Tensor y = dense(a);
-  by_type(a, [&](auto type) {
+// x, branch (clips, ..., channels) in float; share (clips). `half`: normed in bfloat16.
+template <class T>
+AddNorm<T> add_norm_problem(const Tensor& x, const std::optional<Tensor>& share,
+                            const Tensor& weight, const Tensor& bias, double eps) {
+  AddNorm<T> p{};
+  p.channels = weight.size(0), p.rows = x.numel() / p.channels, p.eps = float(eps);
+  p.clip_rows = std::max<int64_t>(p.rows / std::max<int64_t>(x.size(0), 1), 1);
+  p.x = read<>(x), p.share = read(share), p.weight = read<>(weight), p.bias = read<>(bias);
+  return p;
+}
+
+// The sum and its norm; without a branch the norm alone.
+std::vector<Tensor> add_norm(const Tensor& x, const std::optional<Tensor>& branch,
+                             const std::optional<Tensor>& share, const Tensor& weight,
+                             const Tensor& bias, double eps, bool half) {
+  Tensor normed = at::empty(x.sizes(), x.options().dtype(half ? at::kBFloat16 : at::kFloat));
+  Tensor sum = branch ? dense(x) : Tensor();
+  by_type(normed, [&](auto type) {
     using T = decltype(type);
-    Pointwise<T> p{};
-    p.entries = a.numel(), p.a = read<T>(a), p.y = write<T>(y);
+    auto p = add_norm_problem<T>(x, share, weight, bias, eps);
+    p.branch = read(branch), p.sum = branch ? write<>(sum) : nullptr;
+    p.normed = write<T>(normed);
+    run(kernel().table(type).add_norm, p, 2 * x.numel());
+  });
+  return branch ? std::vector<Tensor>{sum, normed} : std::vector<Tensor>{normed};
+}
+
+// Gradients of x, weight, bias, and of the branch where there is a share.
+std::vector<Tensor> add_norm_backward(const std::optional<Tensor>& dsum, const Tensor& dnormed,
+                                      const Tensor& sum, const std::optional<Tensor>& share,
+                                      const Tensor& weight, const Tensor& bias, double eps) {
+  Tensor dx = dense(sum), dbranch = share ? dense(sum) : Tensor(), shares;
+  by_type(dnormed, [&](auto type) {
+    using T = decltype(type);
+    auto p = add_norm_problem<T>(sum, share, weight, bias, eps);
+    shares = single({p.tasks(), 2, p.channels}, sum);
+    p.dsum = read(dsum), p.dnormed = read<T>(dnormed), p.dx = write<>(dx);
+    p.dbranch = share ? write<>(dbranch) : nullptr, p.shares = write<>(shares);
+    run(kernel().table(type).add_norm_backward, p, 4 * sum.numel());
+  });
+  auto [dweight, dbias] = add_shares(shares);
+  std::vector<Tensor> gradients{dx, dweight, dbias};
+  if (share) gradients.push_back(dbranch);
+  return gradients;
+}
+
+void squared_relu(const Tensor& x) {
+  by_type(x, [&](auto type) {
+    using T = decltype(type);
+    SquaredRelu<T> p{};
+    p.entries = x.numel(), p.y = write<T>(x);
     run(kernel().table(type).squared_relu, p, p.entries);
   });
-  return y;
 }
 
-Tensor squared_relu_backward(const Tensor& dy, const Tensor& a) {
-  Tensor da = dense(a);
-  by_type(a, [&](auto type) {
+Tensor squared_relu_backward(const Tensor& dy, const Tensor& y) {
+  Tensor dx = dense(y);
+  by_type(y, [&](auto type) {
     using T = decltype(type);
-    Pointwise<T> p{};
-    p.entries = a.numel(), p.a = read<T>(a), p.dy = read<T>(dy), p.da = write<T>(da);
+    SquaredRelu<T> p{};
+    p.entries = y.numel(), p.y = const_cast<T*>(read<T>(y)), p.dy = read<T>(dy);
+    p.dx = write<T>(dx);
     run(kernel().table(type).squared_relu_backward, p, p.entries);
   });
-  return da;
+  return dx;
 }
 
-Tensor sigmoid_product(const Tensor& a, const Tensor& b) {
-  Tensor y = dense(a);
+template <class T>
+AddGated<T> gated_problem(const Tensor& a, const Tensor& b, const std::optional<Tensor>& share) {
+  AddGated<T> p{};
+  p.clips = a.size(0), p.entries = a.numel() / std::max<int64_t>(p.clips, 1);
+  p.a = read<T>(a), p.b = read<T>(b), p.share = read(share);
+  return p;
+}
+
+Tensor add_gated(const Tensor& x, const Tensor& a, const Tensor& b,
+                 const std::optional<Tensor>& share) {
+  Tensor y = dense(x);
   by_type(a, [&](auto type) {
-    using T = decltype(type);
-    Pointwise<T> p{};
-    p.entries = a.numel(), p.a = read<T>(a), p.b = read<T>(b), p.y = write<T>(y);
-    run(kernel().table(type).sigmoid_product, p, p.entries);
+    auto p = gated_problem<decltype(type)>(a, b, share);
+    p.x = read<>(x), p.y = write<>(y);
+    run(kernel().table(type).add_gated, p, x.numel());
   });
   return y;
 }
 
-std::tuple<Tensor, Tensor> sigmoid_product_backward(const Tensor& dy, const Tensor& a,
-                                                    const Tensor& b) {
+std::tuple<Tensor, Tensor> add_gated_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
+                                              const std::optional<Tensor>& share) {
   Tensor da = dense(a), db = dense(b);
   by_type(a, [&](auto type) {
     using T = decltype(type);
-    Pointwise<T> p{};
-    p.entries = a.numel(), p.a = read<T>(a), p.b = read<T>(b), p.dy = read<T>(dy);
-    p.da = write<T>(da), p.db = write<T>(db);
-    run(kernel().table(type).sigmoid_product_backward, p, p.entries);
+    auto p = gated_problem<T>(a, b, share);
+    p.dy = read<>(dy), p.da = write<T>(da), p.db = write<T>(db);
+    run(kernel().table(type).add_gated_backward, p, a.numel());
   });
   return {da, db};
 }
@@ -336,10 +389,12 @@ TORCH_LIBRARY_FRAGMENT(lcr, m) {
   m.def("difference_cpu_backward", difference_backward);
   m.def("causal_shift_cpu", causal_shift);
   m.def("causal_shift_cpu_backward", causal_shift_backward);
-  m.def("squared_relu_cpu", squared_relu);
+  m.def("add_norm_cpu", add_norm);
+  m.def("add_norm_cpu_backward", add_norm_backward);
+  m.def("squared_relu_cpu_(Tensor(a!) x) -> ()", squared_relu);
   m.def("squared_relu_cpu_backward", squared_relu_backward);
-  m.def("sigmoid_product_cpu", sigmoid_product);
-  m.def("sigmoid_product_cpu_backward", sigmoid_product_backward);
+  m.def("add_gated_cpu", add_gated);
+  m.def("add_gated_cpu_backward", add_gated_backward);
 }
 
 }  // namespace lcr

@@ -390,46 +390,111 @@ void causal_shift_backward(const CausalShift<T>& p, int64_t task) {
   });
 }
 
-template <class T, class F>
-inline void stretch(const Pointwise<T>& p, int64_t task, F f) {
+template <class T>
+void add_norm(const AddNorm<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows, (task + 1) * p.kRows), c = p.channels;
+  const float *weight = p.weight, *bias = p.bias;
+  for (int64_t row = task * p.kRows; row < end; ++row) {
+    const float* x = p.x + row * c;
+    if (p.branch) {
+      const float *branch = p.branch + row * c, share = p.share_of(row);
+      float* sum = p.sum + row * c;
+      LCR_VECTOR
+      for (int64_t j = 0; j < c; ++j) sum[j] = x[j] + share * branch[j];
+      x = sum;
+    }
+    T* normed = p.normed + row * c;
+    const Moments m = moments(x, c, p.eps);
+    LCR_VECTOR
+    for (int64_t j = 0; j < c; ++j)
+      narrow((x[j] - m.mean) * m.rstd * weight[j] + bias[j], normed[j]);
+  }
+}
+
+template <class T>
+void add_norm_backward(const AddNorm<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows, (task + 1) * p.kRows), c = p.channels;
+  float *dweight = p.shares + 2 * task * c, *dbias = dweight + c;
+  std::fill(dweight, dweight + 2 * c, 0.0f);
+  const float* weight = p.weight;
+  for (int64_t row = task * p.kRows; row < end; ++row) {
+    const float* x = p.x + row * c;
+    const T* dnormed = p.dnormed + row * c;
+    const Moments m = moments(x, c, p.eps);
+    float sum = 0, along = 0;
+#pragma omp simd reduction(+ : sum, along)
+    for (int64_t j = 0; j < c; ++j) {
+      const float n = (x[j] - m.mean) * m.rstd, g = widen(dnormed[j]), dn = g * weight[j];
+      dweight[j] += g * n;
+      dbias[j] += g;
+      sum += dn;
+      along += dn * n;
+    }
+    const float mean = sum / c, part = along / c, share = p.share_of(row);
+    // Any readable numbers where there is no gradient: they are not used.
+    const float* dsum = p.dsum ? p.dsum + row * c : x;
+    const bool more = p.dsum;
+    float* dx = p.dx + row * c;
+    LCR_VECTOR
+    for (int64_t j = 0; j < c; ++j) {
+      const float n = (x[j] - m.mean) * m.rstd, dn = widen(dnormed[j]) * weight[j];
+      dx[j] = m.rstd * (dn - mean - n * part) + (more ? dsum[j] : 0.0f);
+    }
+    if (!p.dbranch) continue;
+    float* dbranch = p.dbranch + row * c;
+    LCR_VECTOR
+    for (int64_t j = 0; j < c; ++j) dbranch[j] = share * dx[j];
+  }
+}
+
+template <class T>
+void squared_relu(const SquaredRelu<T>& p, int64_t task) {
   const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
+  T* y = p.y;
   LCR_VECTOR
-  for (int64_t i = task * p.kStretch; i < end; ++i) f(i);
-}
-
-template <class T>
-void squared_relu(const Pointwise<T>& p, int64_t task) {
-  const T* a = p.a;
-  T* y = p.y;
-  stretch(p, task, [=](int64_t i) {
-    const float x = widen(a[i]);
+  for (int64_t i = task * p.kStretch; i < end; ++i) {
+    const float x = widen(y[i]);
     narrow(x <= 0 ? 0.0f : x * x, y[i]);
-  });
+  }
 }
 
 template <class T>
-void squared_relu_backward(const Pointwise<T>& p, int64_t task) {
-  const T *a = p.a, *dy = p.dy;
-  T* da = p.da;
-  stretch(p, task, [=](int64_t i) {
-    const float x = widen(a[i]);
-    narrow(x <= 0 ? 0.0f : 2.0f * x * widen(dy[i]), da[i]);
-  });
+void squared_relu_backward(const SquaredRelu<T>& p, int64_t task) {
+  const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
+  const T *y = p.y, *dy = p.dy;
+  T* dx = p.dx;
+  LCR_VECTOR
+  for (int64_t i = task * p.kStretch; i < end; ++i)
+    narrow(2.0f * std::sqrt(widen(y[i])) * widen(dy[i]), dx[i]);
+}
+
+// Calls f(i, share) for the entries of a task.
+template <class T, class F>
+inline void entries_of(const AddGated<T>& p, int64_t task, F f) {
+  const int64_t clip = task / p.stretches(), first = task % p.stretches() * p.kStretch;
+  const int64_t end = std::min(p.entries, first + p.kStretch);
+  const float share = p.share ? p.share[clip] : 1.0f;
+  LCR_VECTOR
+  for (int64_t i = clip * p.entries + first; i < clip * p.entries + end; ++i) f(i, share);
 }
 
 template <class T>
-void sigmoid_product(const Pointwise<T>& p, int64_t task) {
+void add_gated(const AddGated<T>& p, int64_t task) {
   const T *a = p.a, *b = p.b;
-  T* y = p.y;
-  stretch(p, task, [=](int64_t i) { narrow(sigmoid(widen(a[i])) * widen(b[i]), y[i]); });
+  const float* x = p.x;
+  float* y = p.y;
+  entries_of(p, task, [=](int64_t i, float share) {
+    y[i] = x[i] + share * (sigmoid(widen(a[i])) * widen(b[i]));
+  });
 }
 
 template <class T>
-void sigmoid_product_backward(const Pointwise<T>& p, int64_t task) {
-  const T *a = p.a, *b = p.b, *dy = p.dy;
+void add_gated_backward(const AddGated<T>& p, int64_t task) {
+  const T *a = p.a, *b = p.b;
+  const float* dy = p.dy;
   T *da = p.da, *db = p.db;
-  stretch(p, task, [=](int64_t i) {
-    const float s = sigmoid(widen(a[i])), g = widen(dy[i]);
+  entries_of(p, task, [=](int64_t i, float share) {
+    const float s = sigmoid(widen(a[i])), g = share * dy[i];
     narrow(g * s, db[i]);
     narrow(g * widen(b[i]) * s * (1.0f - s), da[i]);
   });
@@ -439,8 +504,8 @@ template <class T>
 constexpr FusedTable<T> table() {
   return {leaky_cell,   leaky_cell_backward,   gated_norm,      gated_norm_backward,
           rotate,       difference,            difference_backward,
-          causal_shift, causal_shift_backward, squared_relu,    squared_relu_backward,
-          sigmoid_product, sigmoid_product_backward};
+          causal_shift, causal_shift_backward, add_norm,        add_norm_backward,
+          squared_relu, squared_relu_backward, add_gated,       add_gated_backward};
 }
 
 }  // namespace

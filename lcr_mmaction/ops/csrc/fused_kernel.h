@@ -101,15 +101,52 @@ struct CausalShift {
   int64_t tasks() const { return clips * frames * blocks(); }
 };
 
-// Elementwise: y = relu(a)^2, or y = sigmoid(a) b. A task is a stretch of entries.
+// sum = x + share branch, normed = layer_norm(sum) weight + bias; without a branch the sum is
+// x. A task is some rows.
 template <class T>
-struct Pointwise {
+struct AddNorm {
+  static constexpr int64_t kRows = 64;
+  int64_t rows, channels, clip_rows;
+  float eps;
+  const float *x, *branch, *share;  // share: a number a clip, or null for ones
+  const float *weight, *bias;
+  float* sum;
+  T* normed;
+  // The gradient: dx of the sum, and share dx where there is a share. dsum may be null.
+  const float* dsum;
+  const T* dnormed;
+  float *dx, *dbranch;
+  float* shares;  // (tasks, 2, channels) of weight and bias
+
+  int64_t tasks() const { return (rows + kRows - 1) / kRows; }
+  float share_of(int64_t row) const { return share ? share[row / clip_rows] : 1.0f; }
+};
+
+// y = relu(y)^2 in place; its gradient needs y alone. A task is a stretch of entries.
+template <class T>
+struct SquaredRelu {
   static constexpr int64_t kStretch = 16384;
   int64_t entries;
-  const T *a, *b, *dy;
-  T *y, *da, *db;
+  T* y;
+  const T* dy;
+  T* dx;
 
   int64_t tasks() const { return (entries + kStretch - 1) / kStretch; }
+};
+
+// y = x + share sigmoid(a) b. A task is a stretch of a clip's entries.
+template <class T>
+struct AddGated {
+  static constexpr int64_t kStretch = 16384;
+  int64_t clips, entries;  // of a clip
+  const float *x, *share;  // share: a number a clip, or null for ones
+  const T *a, *b;
+  float* y;
+  const float* dy;
+  T *da, *db;
+
+  int64_t stretches() const { return (entries + kStretch - 1) / kStretch; }
+  int64_t tasks() const { return clips * stretches(); }
 };
 
 template <class T>
@@ -123,10 +160,12 @@ struct FusedTable {
   void (*difference_backward)(const Difference<T>&, int64_t task);
   void (*causal_shift)(const CausalShift<T>&, int64_t task);
   void (*causal_shift_backward)(const CausalShift<T>&, int64_t task);
-  void (*squared_relu)(const Pointwise<T>&, int64_t task);
-  void (*squared_relu_backward)(const Pointwise<T>&, int64_t task);
-  void (*sigmoid_product)(const Pointwise<T>&, int64_t task);
-  void (*sigmoid_product_backward)(const Pointwise<T>&, int64_t task);
+  void (*add_norm)(const AddNorm<T>&, int64_t task);
+  void (*add_norm_backward)(const AddNorm<T>&, int64_t task);
+  void (*squared_relu)(const SquaredRelu<T>&, int64_t task);
+  void (*squared_relu_backward)(const SquaredRelu<T>&, int64_t task);
+  void (*add_gated)(const AddGated<T>&, int64_t task);
+  void (*add_gated_backward)(const AddGated<T>&, int64_t task);
 };
 
 struct FusedKernel {
