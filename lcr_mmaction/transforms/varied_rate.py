@@ -16,7 +16,8 @@ class SampleVariedRate(BaseTransform):
     frames are missing with a chance between 0 and ``drop``, drawn once a window. The
     middle of the window falls on a random frame of the sample's gesture, or of the
     whole video where there is none. Beyond the video's ends its last frame is repeated
-    with no time in between, which tells the model nothing.
+    with no time in between, which tells the model nothing. A share of the windows,
+    drawn at random, is steady: at ``rate``, with nothing off and no frame missing.
 
     ``elapsed`` is what lies between the frames that were chosen, to the frame: give it
     to :class:`~lcr_mmaction.models.LCRRecognizer` with ``PackActionInputs(meta_keys=
@@ -34,6 +35,7 @@ class SampleVariedRate(BaseTransform):
         rates: Least and largest factor on ``rate``.
         jitter: Largest share by which a time between frames is off, in [0, 1).
         drop: Largest chance of a frame to be missing, in [0, 1).
+        steady: Share of windows without any of that, in [0, 1].
 
     Raises:
         ValueError: An option is out of range.
@@ -46,6 +48,7 @@ class SampleVariedRate(BaseTransform):
         rates: tuple[float, float] = (0.4, 4.0),
         jitter: float = 0.2,
         drop: float = 0.4,
+        steady: float = 0.0,
     ) -> None:
         if not 0 < rates[0] <= rates[1]:
             raise ValueError(f"rates={rates}: expected 0 < least <= largest")
@@ -53,11 +56,14 @@ class SampleVariedRate(BaseTransform):
             raise ValueError(
                 f"jitter={jitter} and drop={drop} must be in [0, 1): they are shares"
             )
+        if not 0 <= steady <= 1:
+            raise ValueError(f"steady={steady} must be in [0, 1]: it is a share")
         self.clip_len = clip_len
         self.rate = rate
         self.rates = rates
         self.jitter = jitter
         self.drop = drop
+        self.steady = steady
 
     def transform(self, results: dict) -> dict:
         """Choose the frames.
@@ -87,6 +93,8 @@ class SampleVariedRate(BaseTransform):
     def _times(self) -> np.ndarray:
         """When frames come, in intervals from the first."""
         gaps = self.clip_len - 1
+        if np.random.random() < self.steady:
+            return np.arange(self.clip_len, dtype=float)
         low, high = np.log(self.rates)
         rates = np.exp(np.random.uniform(low, high, 2))
         after = np.arange(gaps) >= np.random.randint(gaps + 1)
@@ -99,5 +107,6 @@ class SampleVariedRate(BaseTransform):
         """Show the settings, as MMAction2 logs its pipelines."""
         return (
             f"{type(self).__name__}(clip_len={self.clip_len}, rate={self.rate}, "
-            f"rates={self.rates}, jitter={self.jitter}, drop={self.drop})"
+            f"rates={self.rates}, jitter={self.jitter}, drop={self.drop}, "
+            f"steady={self.steady})"
         )

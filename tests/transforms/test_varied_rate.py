@@ -52,7 +52,16 @@ def test_beyond_the_end_frames_repeat_in_no_time():
     assert past.sum() > 3 and not window["elapsed"][past][1:].any()
 
 
-@pytest.mark.parametrize("wrong", [{"rates": (2, 1)}, {"jitter": 1.0}, {"drop": -0.1}])
+def test_a_share_of_windows_is_steady():
+    np.random.seed(0)
+    sample = SampleVariedRate(8, rate=4, steady=0.5)
+    windows = [sample(video())["elapsed"] for _ in range(200)]
+    assert 70 < sum((elapsed == 1).all() for elapsed in windows) < 130
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rates": (2, 1)}, {"jitter": 1.0}, {"drop": -0.1}, {"steady": 1.5}]
+)
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError):
         SampleVariedRate(8, **wrong)
