@@ -44,4 +44,5 @@ streaming = dict(
     policy=dict(name="staggered", period=16),
     smoothing=0.0,
     events=dict(on=0.6, off=0.3, min_frames=2, cooldown=1.0),
+    thin=True,
 )

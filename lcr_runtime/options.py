@@ -29,6 +29,9 @@ class StreamOptions:
         consensus: ``'mean'`` if the head averages the logits of a clip's frames,
             ``'last'`` if it takes the last frame's.
         fps: Frames a second the model was trained on; None if that is unknown.
+        thin: Whether frames whose times say that they come faster are thinned out to
+            about ``fps``, :meth:`.readout.Readout.due`: for a model that has not seen
+            such in training.
         policy: For :func:`.policies.build_policy`.
         smoothing: Share of the past in the average of the probabilities, [0, 1).
         events: Options of :class:`.events.EventDetector`.
@@ -45,6 +48,7 @@ class StreamOptions:
     policy: str | dict = DEFAULT_POLICY
     smoothing: float = DEFAULT_SMOOTHING
     events: dict = field(default_factory=dict)
+    thin: bool = False
 
     def __post_init__(self) -> None:
         if self.consensus not in ("mean", "last"):
@@ -87,6 +91,7 @@ class StreamOptions:
             policy=policy if isinstance(policy, str) else dict(policy),
             smoothing=float(setting("smoothing", smoothing, DEFAULT_SMOOTHING)),
             events=dict(setting("events", events, {})),
+            thin=bool(settings.get("thin", False)),
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from .events import GestureEvent
 from .options import StreamOptions
 from .result import Reading
-from .running_mean import intervals, softmax
+from .running_mean import ROUNDING, intervals, softmax
 
 
 class Readout:
@@ -37,8 +37,10 @@ class Readout:
         self.mean = options.make_mean(num_streams)
         self.smoothing = options.make_smoothing(num_streams)
         self.detectors = [options.make_detector(i) for i in range(num_streams)]
-        # Of the last frame of every stream: its time, and that since the one before.
+        # Times of the last frame of every stream that was read, and that was given; and
+        # what lay between the last two that were read.
         self._time = np.full(num_streams, np.nan)
+        self._given = np.full(num_streams, np.nan)
         self.elapsed = np.ones(num_streams)
 
     def reset(self, streams: np.ndarray) -> None:
@@ -46,9 +48,30 @@ class Readout:
         self.policy.restart(streams)
         self.mean.reset(streams)
         self.smoothing.reset(streams)
-        self._time[streams] = np.nan
+        self._time[streams] = self._given[streams] = np.nan
         for i in streams:
             self.detectors[i].reset()
+
+    def due(self, stream: int, time: float | None) -> bool:
+        """Whether a frame is to be read.
+
+        All are, unless the options are to ``thin`` them out: then the one that comes
+        nearest to an interval after the last that was read is the next. Of frames at up
+        to one and a half times the training's rate none is left out.
+
+        Args:
+            stream: Index.
+            time: The frame's, in seconds; None is always due.
+        """
+        now = np.nan if time is None else time
+        since, gap = now - self._time[stream], now - self._given[stream]
+        self._given[stream] = now
+        if self.options.fps is None or not self.options.thin:
+            return True
+        if np.isnan(gap) or gap <= 0 or since <= 0:
+            return True  # no times to go by, or a clock that stands or goes back
+        # The next one, as long after this, would be further off.
+        return bool(self.options.fps * (since + gap / 2) >= 1 - ROUNDING)
 
     def restarts(
         self, streams: np.ndarray, times: Sequence[float | None] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 import time as clock
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -58,6 +58,7 @@ class StreamRecognizer:
             other = self.fork()
             other.engine = copy.deepcopy(self.engine, memo)
             other.readout = copy.deepcopy(self.readout, memo)
+            other._last = dict(self._last)
         return other
 
     def __copy__(self) -> NoReturn:
@@ -126,6 +127,7 @@ class StreamRecognizer:
         """
         with self._alone():
             if streams is None:
+                self._last: dict[int, StreamResult] = {}
                 self.readout = Readout(self.options, self.num_streams)
                 self.engine.begin(self.num_streams, self.policy.replicas)
                 return
@@ -140,7 +142,8 @@ class StreamRecognizer:
             frame: ``H x W x 3`` uint8 in :attr:`channel_order`.
             time: Its time in seconds; None counts frames at :attr:`fps` (at one a
                 second without). What lies between frames reaches the model, which
-                knows of no other rate than :attr:`fps` without.
+                knows of no other rate than :attr:`fps` without. Where the options are
+                to ``thin`` out frames, those that come too soon are not ``read``.
 
         Raises:
             ValueError: There are several streams, or the frame does not fit.
@@ -208,24 +211,43 @@ class StreamRecognizer:
         results: list[StreamResult | None] = [None] * self.num_streams
         if not given:
             return results
-        active = np.array(list(given), np.int64)
         orders = channel_orders or [self.channel_order] * self.num_streams
-        pictures = [self.engine.prepare(x, orders[i]) for i, x in given.items()]
-        now = None if times is None else [times[i] for i in active]
+        when = [None] * self.num_streams if times is None else times
+        due = [i for i in given if self.readout.due(i, when[i])]
+        read = self._read({i: given[i] for i in due}, when, orders) if due else []
+        self._last.update((result.stream, result) for result in read)
+        latency = clock.perf_counter() - began
+        for i, image in given.items():
+            last = replace(self._last[i], image=image, latency=latency)
+            # Not due: said again, of a later moment.
+            again = dict(index=last.index + 1, time=when[i], events=(), read=False)
+            results[i] = last if i in due else replace(last, **again)
+        return results
+
+    def _read(
+        self,
+        frames: Mapping[int, np.ndarray],
+        when: Sequence[float | None],
+        orders: Sequence[str],
+    ) -> list[StreamResult]:
+        """Let the model read frames, by stream."""
+        active = np.array(list(frames), np.int64)
+        pictures = [self.engine.prepare(x, orders[i]) for i, x in frames.items()]
+        now = [when[i] for i in active]
         anew = self.readout.restarts(active, now)
         logits = self.engine.step(
             pictures, active, anew, self.policy.fade, self.readout.elapsed[active]
         )
         readings = self.readout.read(logits, active, now)
-        latency = clock.perf_counter() - began
-        for reading, picture in zip(readings, pictures, strict=True):
-            results[reading.stream] = StreamResult(
+        return [
+            StreamResult(
                 **vars(reading),
-                image=given[reading.stream],
+                image=frames[reading.stream],
                 picture=picture,
-                latency=latency,
+                latency=0.0,
             )
-        return results
+            for reading, picture in zip(readings, pictures, strict=True)
+        ]
 
     def run(self, source: Source) -> Generator[StreamResult, None, None]:
         """Read a source to its end.

@@ -55,9 +55,13 @@ class StreamResult(Reading):
             pipeline has ``EdgeExtract``, the edge map.
         latency: Seconds from the raw frame to this result; of the whole batch.
         dropped: Frames the source has dropped so far.
+        read: Whether the model has read the frame. One that comes too soon after the
+            last, :meth:`.readout.Readout.due`, repeats what was said of that, without
+            its events.
     """
 
     image: np.ndarray
     picture: np.ndarray
     latency: float
     dropped: int = 0
+    read: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shutil
 
@@ -375,3 +376,58 @@ def test_a_stream_of_uneven_times_is_the_clip_of_these_times(make_recognizer):
     again.reset()
     untimed = [again.update(frame).logits for frame in frames]
     np.testing.assert_array_equal(untimed, even)
+
+
+@pytest.fixture
+def thinning(make_recognizer):
+    def make(**options):
+        recognizer = make_recognizer(fps=4.0, **options)
+        thin = dataclasses.replace(recognizer.options, thin=True)
+        return recognizer.fork(options=thin)
+
+    return make
+
+
+@pytest.mark.parametrize("rate", [1, 1.25, 2, 3, 4, 6, 7.5])
+def test_frames_faster_than_in_training_are_thinned_out(thinning, rate):
+    recognizer = thinning()
+    frames = moving_square(40)
+    results = [recognizer.update(x, i / 4 / rate) for i, x in enumerate(frames)]
+    read = [i for i, result in enumerate(results) if result.read]
+    gaps = set(np.diff(read) / rate)
+    # Evenly, about as in training.
+    assert len(gaps) == 1 and all(0.6 < gap < 1.35 for gap in gaps)
+    alone = thinning()
+    for i, image in enumerate(frames):
+        assert results[i].image is image and results[i].time == i / 4 / rate
+        if i in read:
+            last = alone.update(image, i / 4 / rate)
+        else:
+            assert results[i].events == ()
+        np.testing.assert_array_equal(results[i].scores, last.scores)
+        assert results[i].index == last.index + (i not in read)
+
+
+def test_a_frame_is_read_where_times_say_nothing(thinning):
+    recognizer = thinning()
+    frames = moving_square(8)
+    # A clock that stands still or goes back, and times that are missing.
+    for image, time in zip(frames, (0.0, 0.0, 9.0, 3.0, None, 3.1, None), strict=False):
+        assert recognizer.update(image, time).read
+    options = dataclasses.replace(recognizer.options, thin=False)
+    every = recognizer.fork(options=options)
+    assert all(every.update(x, i / 100).read for i, x in enumerate(frames))
+
+
+def test_streams_of_a_batch_are_thinned_out_by_themselves(thinning):
+    recognizer = thinning(num_streams=2)
+    alone = [thinning() for _ in range(2)]
+    for i, image in enumerate(moving_square(12)):
+        times = [i / 4, i / 12]
+        both = recognizer.update_batch([image, image], times)
+        for result, one, time in zip(both, alone, times, strict=True):
+            expected = one.update(image, time)
+            assert result.read == expected.read
+            np.testing.assert_allclose(result.scores, expected.scores, atol=1e-5)
+    later = copy.deepcopy(recognizer)
+    assert not later.update_batch([None, image], [None, 11 / 12 + 1e-3])[1].read

@@ -153,7 +153,9 @@ def read_video(
 ) -> tuple:
     """Scores before smoothing and times of a video's frames."""
     source = open_source(video, fps)
-    results = [(result.time, result.scores) for result in recognizer.run(source)]
+    results = [
+        (result.time, result.scores) for result in recognizer.run(source) if result.read
+    ]
     if not results:
         sys.exit(f"evaluate: {video} has no frames that can be read")
     times, scores = zip(*results, strict=True)
