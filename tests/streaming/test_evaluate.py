@@ -93,6 +93,23 @@ def test_model_predictions_and_report_agree(
     assert again["frame_map"] == pytest.approx(row["frame_map"], abs=1e-3)
 
 
+def test_a_share_of_the_frames_is_left_out(
+    evaluate, streams, config_file, checkpoint, tmp_path
+):
+    times = []
+    for name, share in (("first", 0.5), ("second", 0.5), ("whole", 0.0)):
+        said = tmp_path / f"{name}.json"
+        options = ("--streams", streams, "--drop", share, "--save-predictions", said)
+        evaluate(config_file, checkpoint, *options)
+        videos = json.loads(said.read_text())["videos"]
+        times.append([video["times"] for video in videos.values()])
+    first, second, whole = times
+    assert first == second
+    for some, every in zip(first, whole, strict=True):
+        assert set(some) < set(every) and some[0] == every[0]
+        assert len(every) / 4 < len(some) < len(every) * 3 / 4
+
+
 def test_policies_are_compared_and_tuned_on_the_same_videos(
     evaluate, streams, config_file, checkpoint
 ):
@@ -113,6 +130,7 @@ def test_policies_are_compared_and_tuned_on_the_same_videos(
     [
         (["--policies", "forget"], "'forget' is unknown"),
         (["--fps", "0"], "0 is not a number above 0"),
+        (["--drop", "1"], "--drop must be in [0, 1)"),
         (["--tolerance", "-1"], "--tolerance must be 0 or more"),
         (["--report", "streams/videos/a.mp4"], "cannot be made a folder"),
         (["--save-predictions", "none/x.json"], "no folder none"),

@@ -55,7 +55,7 @@ from lcr_mmaction.streaming.timeline import (
 )
 from lcr_runtime.events import BACKGROUND, detect
 from lcr_runtime.running_mean import intervals, smooth
-from lcr_runtime.sources import open_source
+from lcr_runtime.sources import Frame, FrameSource, open_source
 
 DEFAULT_STREAMS = Path("data/synthetic_streams/validation")
 GRID = {
@@ -86,6 +86,13 @@ def parse_args() -> argparse.Namespace:
         "--fps", type=positive(float), help="feed so many frames a second, at most"
     )
     parser.add_argument(
+        "--drop",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="leave out this share of the frames, at random",
+    )
+    parser.add_argument(
         "--tolerance",
         type=float,
         default=0.5,
@@ -102,12 +109,14 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     if args.predictions:
-        chosen = ("config", "policies", "tune", "fps", "label_file", "save_predictions")
-        wrong = [name for name in chosen if getattr(args, name)]
+        chosen = ("config", "policies", "tune", "fps", "drop", "label_file")
+        wrong = [n for n in (*chosen, "save_predictions") if getattr(args, n)]
         if wrong:
             parser.error(f"--predictions runs no model: leave out {', '.join(wrong)}")
     elif args.checkpoint is None:
         parser.error("give CONFIG and CHECKPOINT, or --predictions FILE")
+    if not 0 <= args.drop < 1:
+        parser.error(f"--drop must be in [0, 1), got {args.drop}: it is a share")
     if not args.tolerance >= 0:
         parser.error(f"--tolerance must be 0 or more, got {args.tolerance}")
     if args.save_predictions and len(args.policies or ()) > 1:
@@ -148,11 +157,45 @@ def check_names(labels: Sequence[str], timelines: Sequence[Timeline]) -> None:
         print(f"evaluate: the model has no class for {unknown}", file=sys.stderr)
 
 
+class Lossy(FrameSource):
+    """A source of whose frames some are lost, at random, the same ones every time.
+
+    Args:
+        source: The whole one.
+        drop: Chance of each frame but the first, in [0, 1).
+        seed: Another one loses others.
+    """
+
+    def __init__(self, source: FrameSource, drop: float, seed: int) -> None:
+        self.source, self.drop = source, drop
+        self.channel_order, self.fps = source.channel_order, source.fps
+        self.chances = np.random.default_rng(seed)
+        self.begun = False
+
+    def read(self, wait: bool = True) -> Frame | None:
+        """Return the next frame that is not lost, or None at the end."""
+        while (frame := self.source.read(wait)) is not None:
+            if self.chances.random() >= self.drop or not self.begun:
+                self.begun = True
+                return frame
+        self.ended = self.source.ended
+        return None
+
+    def close(self) -> None:
+        """Close the whole one."""
+        super().close()
+        self.source.close()
+
+
 def read_video(
-    recognizer: StreamingRecognizer, video: Path, fps: float | None
+    recognizer: StreamingRecognizer,
+    video: Path,
+    fps: float | None,
+    drop: float = 0.0,
+    seed: int = 0,
 ) -> tuple:
     """Scores before smoothing and times of a video's frames."""
-    source = open_source(video, fps)
+    source = Lossy(open_source(video, fps), drop, seed)
     results = [
         (result.time, result.scores) for result in recognizer.run(source) if result.read
     ]
@@ -240,7 +283,8 @@ def run_model(
         ):
             print(f"{number}/{len(videos)} {video}", file=sys.stderr)
             fps = args.fps or options.fps
-            read.append((timeline, *read_video(recognizer, video, fps)))
+            found = read_video(recognizer, video, fps, args.drop, number)
+            read.append((timeline, *found))
         if args.tune:
             options = tune(read, options, args.tolerance)
         predictions = {
@@ -252,6 +296,7 @@ def run_model(
             {
                 "name": policy if isinstance(policy, str) else policy["name"],
                 "fps": args.fps or options.fps,
+                "drop": args.drop,
                 **score(timelines, predictions, args.tolerance, background),
                 "options": {
                     "policy": policy,
