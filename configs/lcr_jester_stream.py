@@ -1,7 +1,7 @@
 # LCR for streams: windows of continuous videos at about 4 frames a second, 64x64, a
 # loss over their frames. In half of the windows rates vary and frames are missing, and
-# the model knows the times in between. Trained on synthetic videos (STREAM_ROOT), tested
-# on clips.
+# the model knows the times in between. Trained on synthetic videos (STREAM_ROOT),
+# tested on clips.
 # Starts from lcr_jester_tiny.py, trained with the cell that is used here:
 #   tools/train.py configs/lcr_jester_tiny.py --cfg-options model.backbone.cell=bounded
 #   tools/train.py configs/lcr_jester_stream.py --cfg-options load_from=CHECKPOINT
