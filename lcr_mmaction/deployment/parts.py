@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..models.backbone import LCRBackbone
 from ..models.block import BlockContext, LCRBlock, PlainLCRBlock
 from ..models.cells import LeakyCell
-from ..models.elapsed import over_time, trace
+from ..models.elapsed import as_factor, trace
 from ..models.gate import CrossRWKVGate
 from ..models.mixers import BiWKVMixer
 from ..models.patch_embed import CausalConvStem, PatchEmbed
@@ -28,21 +28,27 @@ from ..models.token_shift import CausalConvShift
 
 MAX_EXPONENT = 81.0
 """Of e, in the factors of :class:`WKV`: float32 ends at 88, the rest is the keys'."""
+MAX_CHUNK = 64
+"""Tokens whose scores are found one by one: halving costs less than more of them."""
 
 
 class WKV(nn.Module):
     """The operator for a decay a channel and a known number of tokens.
 
-    Works in chunks of S tokens, as few as the decays allow. Within a chunk the decay
-    between two tokens is split at the chunk's middle m,
+    Tokens are halved until S are left together, as few as the decays demand. Among
+    these the decay between two tokens is split at their middle m,
 
         w^(t-s-1) = w^(t-m-1/2) * w^(m-1/2-s),
 
     a factor for the receptance and one for the key, so that plain matrix products
-    give the scores: one for the tokens before, one for those after. Between chunks a
-    matrix ``[K, V]`` in either direction sums up what lies behind, as in chunked
-    linear attention (arXiv 2312.06635). Exact but for rounding; in matrix products it
-    takes less time in an engine than a tree, and far fewer operators.
+    give the scores: one for the tokens before, one for those after. The halves of
+    every pair face each other at a border b,
+
+        w^(t-s-1) = w^(t-b) * w^(b-s-1),
+
+    where no factor is above 1: a matrix ``[K, V]`` sums up what a half shows to the
+    other, as in chunked linear attention (arXiv 2312.06635), and one product does for
+    all pairs of a size, both ways. Exact but for rounding.
 
     Args:
         log_decay: ``(H, K)``, below 0.
@@ -53,10 +59,6 @@ class WKV(nn.Module):
     ahead: Tensor
     behind: Tensor
     bonus: Tensor
-    from_start: Tensor
-    to_end: Tensor
-    facing: Tensor
-    step: Tensor
     before: Tensor
     after: Tensor
     other: Tensor
@@ -67,7 +69,9 @@ class WKV(nn.Module):
         log_decay = log_decay.clamp(min=-MAX_EXPONENT).double()
         fastest = float(-log_decay.min())
         largest = max(1, math.floor(2 * MAX_EXPONENT / max(fastest, 1e-6)))
-        self.num_chunks = -(-tokens // largest)
+        largest = min(largest, MAX_CHUNK)
+        self.levels = max(0, math.ceil(math.log2(tokens / largest)))
+        self.num_chunks = 2**self.levels
         self.size = -(-tokens // self.num_chunks)
         self.padding = self.num_chunks * self.size - tokens
         place = torch.arange(self.size)
@@ -79,15 +83,11 @@ class WKV(nn.Module):
         self._keep("bonus", bonus[:, None, None])
         self.register_buffer("before", place[:, None] > place)
         self.register_buffer("after", place[:, None] < place)
-        from_start = (place[:, None] * rate).exp()
-        to_end = from_start.flip(1)
-        if self.num_chunks == 2:
-            self._keep("facing", torch.stack([to_end, from_start], dim=1))
-            self.register_buffer("other", torch.tensor([1, 0]))
-        elif self.num_chunks > 2:
-            self._keep("from_start", from_start[:, None])
-            self._keep("to_end", to_end[:, None])
-            self._keep("step", (self.size * log_decay).exp()[..., None])
+        self.register_buffer("other", torch.tensor([1, 0]))
+        for level in range(self.levels):
+            from_start = (torch.arange(self.size << level)[:, None] * rate).exp()
+            pair = torch.stack([from_start.flip(1), from_start], dim=1)
+            self._keep(f"facing{level}", pair[:, None])
 
     def _keep(self, name: str, factor: Tensor) -> None:
         self.register_buffer(name, factor.float().clone())
@@ -97,30 +97,24 @@ class WKV(nn.Module):
         tokens = r.shape[1]
         if self.padding:
             r, k, v = (F.pad(x, (0, 0, 0, self.padding)) for x in (r, k, v))
-        r, k, v = (x.unflatten(1, (self.num_chunks, self.size)) for x in (r, k, v))
+        mixed = self._within(
+            *(x.unflatten(1, (self.num_chunks, self.size)) for x in (r, k, v))
+        ).flatten(1, 2)
+        for level in range(self.levels):
+            facing = getattr(self, f"facing{level}")
+            r2, k2, v2 = (x.unflatten(1, (-1, *facing.shape[2:4])) for x in (r, k, v))
+            r2, k2, v2 = (x.flatten(0, 1) for x in (r2 * facing, k2 * facing, v2))
+            sums = (k2.mT @ v2).index_select(1, self.other)
+            mixed = mixed + (r2 @ sums).view(mixed.shape)
+        return mixed[:, :tokens] if self.padding else mixed
+
+    def _within(self, r: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Mix the tokens of every chunk, ``[H, chunks, S, K]``."""
         own = (r * k * self.bonus).sum(dim=-1, keepdim=True)
         past = (r * self.ahead) @ (k * self.behind).mT
         future = (r * self.behind) @ (k * self.ahead).mT
         scores = torch.where(self.before, past, torch.where(self.after, future, own))
-        mixed = scores @ v
-        if self.num_chunks == 2:
-            # Each sees the other alone: one product does for both directions.
-            sums = (k * self.facing).mT @ v
-            mixed = mixed + (r * self.facing) @ sums.index_select(1, self.other)
-        elif self.num_chunks > 2:
-            past = self._behind((k * self.to_end).mT @ v)
-            future = self._behind(((k * self.from_start).mT @ v).flip(1)).flip(1)
-            mixed = mixed + (r * self.from_start) @ past + (r * self.to_end) @ future
-        mixed = mixed.flatten(1, 2)
-        return mixed[:, :tokens] if self.padding else mixed
-
-    def _behind(self, sums: Tensor) -> Tensor:
-        """What lies behind every chunk, of sums of each ``[H, chunks, K, V]``."""
-        chunks = sums.unbind(dim=1)
-        seen = [torch.zeros_like(chunks[0])]
-        for chunk in chunks[:-1]:
-            seen.append(seen[-1] * self.step + chunk)
-        return torch.stack(seen, dim=1)
+        return scores @ v
 
 
 class GatePart(nn.Module):
@@ -220,8 +214,8 @@ class BlockPart(nn.Module):
         source = edges + query if self.frame_answers else edges
         gated = self.gate(query, source, context.rotation)
         elapsed = None if context.elapsed is None else context.elapsed[:, 0]
-        keep = over_time(edges * self.cell.scale + self.cell.bias, elapsed)
-        memory = keep * state.memory + (1 - keep) * gated
+        keep = _kept(edges * self.cell.scale + self.cell.bias, elapsed)
+        memory = keep * (state.memory - gated) + gated
         hidden = memory * gated.sigmoid()
         tokens = tokens + hidden if self.residual else hidden
         normed = F.layer_norm(tokens, tokens.shape[-1:], eps=self.eps)
@@ -309,6 +303,13 @@ def with_parts(backbone: LCRBackbone, size: tuple[int, int]) -> LCRBackbone:
     if isinstance(backbone.frame_embed, CausalConvStem):
         backbone.frame_embed = StemPart(backbone.frame_embed)
     return backbone
+
+
+def _kept(logit: Tensor, elapsed: Tensor | None) -> Tensor:
+    """:func:`.elapsed.over_time` in fewer steps, exact but for rounding."""
+    if elapsed is None:
+        return logit.sigmoid()
+    return (as_factor(elapsed, logit) * F.logsigmoid(logit)).exp()
 
 
 def _halves(linear: nn.Linear) -> tuple[nn.Linear, nn.Linear]:
