@@ -190,9 +190,6 @@ def table(rows: list[Row]) -> str:
     threads = sorted({row.threads for row in rows})
     named = [f"{n} thread{'s'[: n > 1]}" for n in threads]
     header = ["model", "engine", *(f"{x}, {n}" for n in named for x in ("p50", "p95"))]
-    header += [
-        f"{x}, {n} thread{'s'[: n > 1]}" for n in threads for x in ("p50", "p95")
-    ]
     header += ["start", "memory", "file"]
     lines = []
     for model in FRAMES:

@@ -47,5 +47,6 @@ def test_the_table_keeps_the_rows_of_earlier_calls(rows, tmp_path):
     assert engines.read_rows(tmp_path / "engines.csv") == rows
     lines = (tmp_path / "engines.md").read_text().splitlines()
     assert len(lines) == 2 + len(engines.FRAMES) * len(engines.KINDS)
+    assert len({line.count("|") for line in lines}) == 1
     cells = "| lcr_jester | openvino bf16 | 617.2 ms | 2.0 ms | 308.6 ms |"
     assert sum(line.startswith(cells) for line in lines) == 1
