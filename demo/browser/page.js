@@ -72,7 +72,7 @@ async function watch(recognizer, mine) {
   while (run === mine) {
     const time = await nextFrame();
     if (time === null) break;
-    if (!thinner.due(time)) continue;
+    if (!thinner.due(time) || !recognizer.due(time)) continue;
     const start = performance.now();
     const { videoWidth: width, videoHeight: height } = video;
     [grab.canvas.width, grab.canvas.height] = [width, height];

@@ -162,7 +162,8 @@ export class Recognizer {
     this.states = Array.from({ length: this.policy.replicas }, () => this.blank());
     this.past = null;
     this.frames = 0;
-    this.time = NaN; // of the last frame, seconds
+    this.time = NaN; // of the last frame that was read, seconds
+    this.given = NaN; // of the last one that due() was asked about
     this.clock = -1; // the same in intervals since the first
   }
 
@@ -173,6 +174,15 @@ export class Recognizer {
       state[name] = new this.ort.Tensor("float32", values, shape);
     }
     return { state, age: 0, sum: this.labels.map(() => 0), weight: 0 };
+  }
+
+  /** Whether a frame of this time is to be read: lcr_runtime/readout.py. */
+  due(time) {
+    const since = time - this.time, gap = time - this.given;
+    this.given = time;
+    const { fps, thin } = this.options;
+    if (!fps || !thin || Number.isNaN(gap) || gap <= 0 || since <= 0) return true;
+    return fps * (since + gap / 2) >= 1 - ROUNDING;
   }
 
   faded(state, elapsed) {
