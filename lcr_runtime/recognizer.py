@@ -212,16 +212,25 @@ class StreamRecognizer:
         if not given:
             return results
         orders = channel_orders or [self.channel_order] * self.num_streams
-        when = [None] * self.num_streams if times is None else times
+        when = [None] * self.num_streams if times is None else list(times)
         due = [i for i in given if self.readout.due(i, when[i])]
         read = self._read({i: given[i] for i in due}, when, orders) if due else []
         self._last.update((result.stream, result) for result in read)
         latency = clock.perf_counter() - began
         for i, image in given.items():
-            last = replace(self._last[i], image=image, latency=latency)
-            # Not due: said again, of a later moment.
-            again = dict(index=last.index + 1, time=when[i], events=(), read=False)
-            results[i] = last if i in due else replace(last, **again)
+            last, time = self._last[i], when[i]
+            results[i] = replace(last, image=image, latency=latency)
+            if time is not None and i not in due:
+                # Said again, of a later moment.
+                results[i] = replace(
+                    last,
+                    index=last.index + 1,
+                    time=time,
+                    events=(),
+                    image=image,
+                    latency=latency,
+                    read=False,
+                )
         return results
 
     def _read(

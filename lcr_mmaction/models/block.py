@@ -116,8 +116,10 @@ class LCRBlock(nn.Module):
         hidden, memory, kept = self.recur(
             query, source, edges, state.memory, context.rotation, context.elapsed
         )
-        given = (tokens, hidden) if self.residual else (hidden, None)
-        tokens, normed = add_norm(*given, self._share(tokens), self.channel_norm)
+        tokens, branch = (tokens, hidden) if self.residual else (hidden, None)
+        tokens, normed = add_norm(
+            tokens, branch, self._share(tokens), self.channel_norm
+        )
         tokens = self.channel_mix(normed, tokens, self._share(tokens))
         return tokens, memory, BlockState(kept, shifted)
 

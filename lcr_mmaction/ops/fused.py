@@ -213,13 +213,11 @@ def add_norm(
         tokens, even with no branch: its gradient is added where that of the norm is.
     """
     if _is_bare_norm(norm) and _has_kernel([], tokens, *norm.parameters()):
-        if branch is None:
-            given = tokens, None, None
-        else:
-            branch = branch.to(tokens.dtype)
-            given = tokens, branch, None if share is None else share.flatten()
+        branch = None if branch is None else branch.to(tokens.dtype)
+        share = None if branch is None or share is None else share.flatten()
         half = for_products(tokens.new_empty(0)).dtype == torch.bfloat16
-        return _AddNorm.apply(*given, norm.weight, norm.bias, norm.eps, half)
+        settings = norm.weight, norm.bias, norm.eps, half
+        return _AddNorm.apply(tokens, branch, share, *settings)
     if branch is not None:
         tokens = _add(tokens, branch, share)
     return tokens, norm(tokens)
