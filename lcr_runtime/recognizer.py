@@ -219,18 +219,12 @@ class StreamRecognizer:
         latency = clock.perf_counter() - began
         for i, image in given.items():
             last, time = self._last[i], when[i]
-            results[i] = replace(last, image=image, latency=latency)
+            result = replace(last, image=image, latency=latency)
             if time is not None and i not in due:
                 # Said again, of a later moment.
-                results[i] = replace(
-                    last,
-                    index=last.index + 1,
-                    time=time,
-                    events=(),
-                    image=image,
-                    latency=latency,
-                    read=False,
-                )
+                again = last.index + 1
+                result = replace(result, index=again, time=time, events=(), read=False)
+            results[i] = result
         return results
 
     def _read(
