@@ -95,6 +95,8 @@ def interrupted_run(folder: Path, epochs: int) -> Outcome:
             stdout=file,
             stderr=file,
             start_new_session=True,
+            # Ignored where this was started in the background, and then inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def reached(epoch: int) -> Callable[[], object]:
