@@ -67,8 +67,8 @@ def frame_steps(pipeline: Sequence[dict]) -> list[dict]:
     return [dict(step) for step in pipeline[first:last]]
 
 
-def to_rgb(frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
-    """Check a raw frame and bring its channels into the model's order.
+def check_frame(frame: np.ndarray, channel_order: str = "bgr") -> None:
+    """Check a raw frame.
 
     Args:
         frame: ``H x W x 3`` uint8.
@@ -90,6 +90,14 @@ def to_rgb(frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
             f"a frame must be H x W x 3, got shape {frame.shape}: convert grey or "
             "RGBA frames first, e.g. cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)"
         )
+
+
+def to_rgb(frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
+    """Check a raw frame and bring its channels into the model's order.
+
+    Args and errors are those of :func:`check_frame`.
+    """
+    check_frame(frame, channel_order)
     if channel_order == "bgr":
         frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
     return frame
@@ -112,7 +120,9 @@ class PlainPreprocessor:
 
     def __init__(self, steps: Sequence[dict]) -> None:
         self.steps = [dict(step) for step in steps]
-        self.functions = []
+        # Before the first that knows colours: these treat all channels alike.
+        self.geometry: list[FrameFunction] = []
+        self.functions: list[FrameFunction] = []
         for step, name in zip(steps, transform_names(steps), strict=True):
             if name not in PLAIN_TRANSFORMS:
                 raise ValueError(
@@ -120,10 +130,16 @@ class PlainPreprocessor:
                     f"{', '.join(PLAIN_TRANSFORMS)}"
                 )
             options = {key: value for key, value in step.items() if key != "type"}
-            self.functions.append(PLAIN_TRANSFORMS[name](**options))
+            blind = name != "EdgeExtract" and not self.functions
+            group = self.geometry if blind else self.functions
+            group.append(PLAIN_TRANSFORMS[name](**options))
 
     def __call__(self, frame: np.ndarray, channel_order: str = "bgr") -> np.ndarray:
         """Prepare one frame; as :meth:`.pipeline.FramePreprocessor.__call__`."""
+        check_frame(frame, channel_order)
+        # Of a camera's frame little is left to convert after them.
+        for function in self.geometry:
+            frame = function(frame)
         frame = to_rgb(frame, channel_order)
         for function in self.functions:
             frame = function(frame)
@@ -178,7 +194,7 @@ def _add_edges(method: str = "canny_otsu", **options: float) -> FrameFunction:
 
     def add(frame: np.ndarray) -> np.ndarray:
         edges = extract(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-        return np.dstack([frame, edges])
+        return cv2.merge([frame, edges])
 
     return add
 
