@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,26 @@ def _core() -> Any:
     import openvino
 
     return openvino.Core()
+
+
+def _tensor(array: np.ndarray) -> Any:
+    """An OpenVINO tensor in the memory of an array."""
+    from openvino import Tensor, Type
+
+    if array.dtype == np.uint16:
+        return Tensor(array, array.shape, Type.bf16)
+    return Tensor(array, shared_memory=True)
+
+
+class _WrittenState(list[np.ndarray]):
+    """A state that steps write again and again, beside OpenVINO's tensors of it.
+
+    A small step takes little longer than it takes to make these.
+    """
+
+    def __init__(self, arrays: Iterable[np.ndarray]) -> None:
+        super().__init__(arrays)
+        self.tensors = [_tensor(array) for array in self]
 
 
 class OpenVINOEngine(ExportedEngine):
@@ -77,23 +98,21 @@ class OpenVINOEngine(ExportedEngine):
         self.begin(1, 1)
         return change.build()
 
-    @staticmethod
-    def _tensor(array: np.ndarray) -> Any:
-        """An OpenVINO tensor in the memory of an array."""
-        from openvino import Tensor, Type
-
-        if array.dtype == np.uint16:
-            return Tensor(array, array.shape, Type.bf16)
-        return Tensor(array, shared_memory=True)
-
     def infer(self, inputs: list[np.ndarray], state: State) -> tuple[np.ndarray, State]:
         """Run the step; the next state is written where it stays."""
-        after = self.spare.pop() if self.spare else [np.empty_like(x) for x in state]
+        after = self.spare.pop() if self.spare else None
+        if not isinstance(after, _WrittenState):
+            after = _WrittenState(np.empty_like(x) for x in state)
+        before = (
+            state.tensors
+            if isinstance(state, _WrittenState)
+            else [_tensor(x) for x in state]
+        )
         request = self._request
-        for i, array in enumerate([*inputs, *state]):
-            request.set_input_tensor(i, self._tensor(array))
-        for i, array in enumerate(after):
-            request.set_output_tensor(i + 1, self._tensor(array))
+        for i, tensor in enumerate([*map(_tensor, inputs), *before]):
+            request.set_input_tensor(i, tensor)
+        for i, tensor in enumerate(after.tensors):
+            request.set_output_tensor(i + 1, tensor)
         request.infer()
         return request.get_output_tensor(0).data.copy(), after
 
