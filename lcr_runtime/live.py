@@ -43,7 +43,8 @@ class LiveSource(FrameSource):
 
     Raises:
         ConnectionError: The target does not open at first; or, on reading, it gave no
-            first frame, or was lost and ``max_attempts`` are used up.
+            first frame, or was lost and ``max_attempts`` are used up, or its driver
+            failed in a way that no further attempt mends.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class LiveSource(FrameSource):
         self._stop = threading.Event()
         self._index = -1
         self._over = False  # the thread takes no more
+        self._error: Exception | None = None  # what ended the thread
         capture = opener(target) if capture is None else capture
         if not capture.isOpened():
             capture.release()
@@ -77,7 +79,7 @@ class LiveSource(FrameSource):
             raise ConnectionError(f"cannot open {what}: is it there, and not in use?")
         self._started = time.monotonic()
         self._thread = threading.Thread(
-            target=self._capture_all, args=(capture,), name="capture", daemon=True
+            target=self._run, args=(capture,), name="capture", daemon=True
         )
         self._thread.start()
 
@@ -98,8 +100,13 @@ class LiveSource(FrameSource):
             )
         if self.ended and not self._stop.is_set():
             raise ConnectionError(
-                f"lost {self.target}: {self.max_attempts} attempts to reach it failed"
-            )
+                f"lost {self.target}: "
+                + (
+                    f"{self.max_attempts} attempts to reach it failed"
+                    if self._error is None
+                    else f"{type(self._error).__name__}: {self._error}"
+                )
+            ) from self._error
         return frame
 
     def close(self) -> None:
@@ -128,6 +135,14 @@ class LiveSource(FrameSource):
             self._slot = None if self._stop.is_set() else self._slot
             self._filled.notify_all()
 
+    def _run(self, capture: Capture) -> None:
+        try:
+            self._capture_all(capture)
+        except Exception as error:
+            self._error = error
+        finally:
+            self._finish()  # else a reader would wait for ever
+
     def _capture_all(self, capture: Capture) -> None:
         attempts, delay = 0, self.first_delay
         while not self._stop.is_set():
@@ -150,7 +165,6 @@ class LiveSource(FrameSource):
                 continue  # the old capture is released: a failed attempt
             self.reconnects += capture.isOpened()
         capture.release()
-        self._finish()
 
     def _read_until_lost(self, capture: Capture) -> bool:
         """Fill the slot until a read fails; return whether any succeeded."""

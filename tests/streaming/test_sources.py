@@ -16,6 +16,7 @@ from video_files import Kind, write
 from lcr_runtime.live import LiveSource
 from lcr_runtime.sources import ArraySource, VideoSource, open_source
 from lcr_runtime.video import VideoError
+from lcr_runtime.video.limit import within
 
 
 def test_arrays_come_with_times():
@@ -97,6 +98,19 @@ def test_slow_reader_gets_the_newest_frame_and_the_count_of_lost_ones():
     with pytest.raises(ConnectionError, match="lost 0"):
         source.read()
     source.close()
+
+
+def test_a_driver_that_fails_in_its_own_way_ends_the_reading():
+    class Faulty(Camera):
+        def read(self):
+            if not self.frames:
+                raise ValueError("frame of 0 x 0")
+            return super().read()
+
+    with LiveSource(0, opener=lambda _: Faulty(numbered(1))) as source:
+        assert source.read().index == 0
+        with pytest.raises(ConnectionError, match="lost 0: ValueError: frame of 0 x 0"):
+            within(10, source.read)
 
 
 def test_fast_reader_loses_nothing():
