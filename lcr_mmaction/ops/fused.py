@@ -8,7 +8,7 @@ and so are parameters and the cell's memory, whatever the activations are.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -143,48 +143,48 @@ def causal_shift(
     return now + past, last[:, -1]
 
 
-def difference(both: Tensor, before: Tensor) -> Tensor:
-    """One half of a frame's channels less the other half of the frame's before.
+def normed_difference(
+    both: Tensor, before: Tensor, norm: nn.Module, rectified: bool
+) -> Tensor:
+    """One half of a frame's channels less the other half of the frame's before, normed.
 
     Args:
         both: Maps ``[N * T, 2 C, H, W]``: what counts of a frame now, and for the next.
         before: What the frame before the first left, ``[N, C, H, W]``.
+        norm: Any norm over C. Batch norm is part of the kernel: when training, and
+            when testing without gradients.
+        rectified: Whether ReLU comes last.
 
     Returns:
         ``[N * T, C, H, W]``, in the dtype of ``both``.
     """
     before = before.to(both.dtype)
-    if _has_kernel([both, before]):
-        return _Difference.apply(both, before)
+    if _is_bare_batch_norm(norm) and _has_kernel([both, before], *norm.parameters()):
+        maps = _channels_last(both), _channels_last(before)
+        average, spread, seen = (
+            norm.running_mean,
+            norm.running_var,
+            norm.num_batches_tracked,
+        )
+        assert average is not None and spread is not None and seen is not None
+        assert norm.momentum is not None
+        count = both[:, 0].numel()
+        if norm.training and count > 1:
+            settings = norm.weight, norm.bias, norm.eps, rectified
+            normed, mean, variance = _NormedDifference.apply(*maps, *settings)
+            seen.add_(1)
+            average.lerp_(mean, norm.momentum)
+            spread.lerp_(variance * (count / (count - 1)), norm.momentum)
+            return normed
+        wanted = both, before, *norm.parameters()
+        if not norm.training and not _needs_gradient(*wanted):
+            scale = norm.weight * torch.rsqrt(spread + norm.eps)
+            shift = norm.bias - average * scale
+            return torch.ops.lcr.difference_cpu(*maps, scale, shift, rectified)
     now, last = both.unflatten(0, (len(before), -1)).chunk(2, dim=2)
     last = torch.cat([before.unsqueeze(1), last[:, :-1]], dim=1)
-    return (now - last).flatten(0, 1)
-
-
-def normed_difference(
-    both: Tensor, before: Tensor, norm: nn.Module, rectified: bool
-) -> Tensor:
-    """:func:`difference`, a norm and, if wanted, ReLU.
-
-    Batch norm is a scale and a shift when testing, and all is one pass.
-    """
-    folded = None if torch.is_grad_enabled() else _scale_and_shift(norm)
-    if folded is not None and _has_kernel([both], *folded):
-        maps = _channels_last(both), _channels_last(before.to(both.dtype))
-        return torch.ops.lcr.difference_cpu(*maps, *folded, rectified)
-    maps = norm(difference(both, before))
-    return maps.relu_() if rectified else maps
-
-
-def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """What batch norm does when testing; None for any other norm."""
-    if not isinstance(norm, nn.BatchNorm2d) or norm.training or not norm.affine:
-        return None
-    mean, variance = norm.running_mean, norm.running_var
-    if mean is None or variance is None:
-        return None
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return scale, norm.bias - mean * scale
+    normed = norm((now - last).flatten(0, 1))
+    return normed.relu_() if rectified else normed
 
 
 def for_products(x: Tensor) -> Tensor:
@@ -259,6 +259,21 @@ def has_hooks(module: nn.Module) -> bool:
         getattr(module, f"_{way}_{name}")
         for way in ("forward", "backward")
         for name in ("pre_hooks", "hooks")
+    )
+
+
+def _needs_gradient(*tensors: Tensor) -> bool:
+    """Whether what is computed from these is going to be differentiated."""
+    return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
+
+
+def _is_bare_batch_norm(norm: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    return (
+        type(norm) is nn.BatchNorm2d
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and not has_hooks(norm)
     )
 
 
@@ -405,17 +420,32 @@ def _channels_last(maps: Tensor) -> Tensor:
     return maps.contiguous(memory_format=torch.channels_last)
 
 
-class _Difference(torch.autograd.Function):
+class _NormedDifference(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, both: Tensor, before: Tensor) -> Tensor:
-        ctx.clips = len(before)
-        maps = _channels_last(both), _channels_last(before)
-        return torch.ops.lcr.difference_cpu(*maps, None, None, False)
+    def forward(
+        ctx: Any,
+        both: Tensor,
+        before: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+        rectified: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        settings = eps, rectified
+        normed, change, mean, variance = torch.ops.lcr.normed_difference_cpu(
+            both, before, weight, bias, *settings
+        )
+        ctx.mark_non_differentiable(mean, variance)
+        ctx.save_for_backward(change, weight, bias, mean, variance)
+        ctx.settings = *settings, len(before)
+        return normed, mean, variance
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor):  # noqa: ANN205
-        return torch.ops.lcr.difference_cpu_backward(_channels_last(dy), ctx.clips)
+    def backward(ctx: Any, dy: Tensor, *_: Tensor):  # noqa: ANN205
+        return *torch.ops.lcr.normed_difference_cpu_backward(
+            _channels_last(dy), *ctx.saved_tensors, *ctx.settings
+        ), *(None, None)
 
 
 class _AddNorm(torch.autograd.Function):

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -199,41 +200,126 @@ Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool back) 
 
 // Maps in channels-last memory: both (clips * frames, 2 channels, height, width), before
 // (clips, channels, height, width).
+Tensor maps(int64_t count, int64_t channels, const Tensor& like) {
+  return at::empty({count, channels, like.size(2), like.size(3)},
+                   like.options().memory_format(at::MemoryFormat::ChannelsLast));
+}
+
 template <class T>
-Difference<T> difference_problem(int64_t clips, int64_t count, int64_t pixels,
-                                 int64_t channels) {
+Difference<T> difference_problem(const Tensor& both, const Tensor& before, const Tensor& y) {
   Difference<T> p{};
-  p.clips = clips, p.frames = count / clips, p.pixels = pixels, p.channels = channels;
+  p.clips = before.size(0), p.frames = both.size(0) / p.clips;
+  p.pixels = both.size(2) * both.size(3), p.channels = before.size(1);
+  p.both = read<T>(both), p.before = read<T>(before), p.y = write<T>(y);
   return p;
 }
 
-Tensor difference(const Tensor& both, const Tensor& before, const std::optional<Tensor>& scale,
-                  const std::optional<Tensor>& shift, bool relu) {
-  const int64_t count = both.size(0), height = both.size(2), width = both.size(3);
-  Tensor y = at::empty({count, before.size(1), height, width},
-                       both.options().memory_format(at::MemoryFormat::ChannelsLast));
+Tensor difference(const Tensor& both, const Tensor& before, const Tensor& scale,
+                  const Tensor& shift, bool relu) {
+  Tensor y = maps(both.size(0), before.size(1), both);
   by_type(both, [&](auto type) {
-    using T = decltype(type);
-    auto p = difference_problem<T>(before.size(0), count, height * width, before.size(1));
-    p.both = read<T>(both), p.before = read<T>(before), p.y = write<T>(y);
-    p.scale = read(scale), p.shift = read(shift), p.relu = relu;
+    auto p = difference_problem<decltype(type)>(both, before, y);
+    p.scale = read<>(scale), p.shift = read<>(shift), p.relu = relu;
     run(kernel().table(type).difference, p, both.numel());
   });
   return y;
 }
 
-std::tuple<Tensor, Tensor> difference_backward(const Tensor& dy, int64_t clips) {
-  const int64_t height = dy.size(2), width = dy.size(3), channels = dy.size(1);
-  const auto options = dy.options().memory_format(at::MemoryFormat::ChannelsLast);
-  Tensor dboth = at::empty({dy.size(0), 2 * channels, height, width}, options);
-  Tensor dbefore = at::empty({clips, channels, height, width}, options);
-  by_type(dy, [&](auto type) {
+// Mean and variance of `rows` values a channel from those of the tasks, in order.
+std::tuple<Tensor, Tensor> add_moments(const Tensor& shares, int64_t rows, int64_t task_rows) {
+  const int64_t tasks = shares.size(0), channels = shares.size(2);
+  Tensor mean = at::empty({channels}, shares.options()), variance = at::empty_like(mean);
+  const float* x = read<>(shares);
+  for (int64_t j = 0; j < channels; ++j) {
+    double sum = 0, squares = 0;
+    auto each = [&](auto f) {
+      for (int64_t task = 0; task < tasks; ++task)
+        f(std::min(task_rows, rows - task * task_rows), x + 2 * task * channels + j);
+    };
+    each([&](int64_t count, const float* share) { sum += double(count) * share[0]; });
+    const double middle = sum / rows;
+    each([&](int64_t count, const float* share) {
+      const double off = share[0] - middle;
+      squares += share[channels] + count * off * off;
+    });
+    write<>(mean)[j] = float(middle), write<>(variance)[j] = float(squares / rows);
+  }
+  return {mean, variance};
+}
+
+// What batch norm multiplies by and then adds.
+struct Affine {
+  std::vector<float> scale, shift, rstd;
+
+  Affine(const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& variance,
+         double eps) {
+    for (int64_t j = 0; j < weight.size(0); ++j) {
+      rstd.push_back(float(1 / std::sqrt(read<>(variance)[j] + eps)));
+      scale.push_back(read<>(weight)[j] * rstd[j]);
+      shift.push_back(read<>(bias)[j] - read<>(mean)[j] * scale[j]);
+    }
+  }
+};
+
+template <class T>
+Normalise<T> normalise_problem(const Tensor& x, const Affine& affine, bool relu) {
+  Normalise<T> p{};
+  p.channels = x.size(1), p.rows = x.numel() / p.channels, p.relu = relu;
+  p.x = read<T>(x), p.scale = affine.scale.data(), p.shift = affine.shift.data();
+  return p;
+}
+
+// The difference normed over all its pixels, the difference itself, and its mean and variance.
+std::tuple<Tensor, Tensor, Tensor, Tensor> normed_difference(const Tensor& both,
+                                                             const Tensor& before,
+                                                             const Tensor& weight,
+                                                             const Tensor& bias, double eps,
+                                                             bool relu) {
+  Tensor x = maps(both.size(0), before.size(1), both), y = at::empty_like(x), mean, variance;
+  by_type(both, [&](auto type) {
     using T = decltype(type);
-    auto p = difference_problem<T>(clips, dy.size(0), height * width, channels);
-    p.dy = read<T>(dy), p.dboth = write<T>(dboth), p.dbefore = write<T>(dbefore);
-    run(kernel().table(type).difference_backward, p, dboth.numel());
+    auto p = difference_problem<T>(both, before, x);
+    const Tensor shares = single({p.tasks(), 2, p.channels}, both);
+    p.shares = write<>(shares);
+    run(kernel().table(type).difference, p, both.numel());
+    std::tie(mean, variance) = add_moments(shares, p.rows(), p.kPixels);
+    const Affine affine(weight, bias, mean, variance, eps);
+    auto q = normalise_problem<T>(x, affine, relu);
+    q.y = write<T>(y);
+    run(kernel().table(type).normalise, q, x.numel());
   });
-  return {dboth, dbefore};
+  return {y, x, mean, variance};
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> normed_difference_backward(
+    const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& bias,
+    const Tensor& mean, const Tensor& variance, double eps, bool relu, int64_t clips) {
+  const int64_t channels = x.size(1);
+  Tensor dboth = maps(x.size(0), 2 * channels, x), dbefore = maps(clips, channels, x);
+  Tensor dweight, dbias;
+  by_type(x, [&](auto type) {
+    using T = decltype(type);
+    const Affine affine(weight, bias, mean, variance, eps);
+    auto p = normalise_problem<T>(x, affine, relu);
+    const Tensor shares = single({p.tasks(), 2, channels}, x);
+    p.dy = read<T>(dy), p.mean = read<>(mean), p.shares = write<>(shares);
+    run(kernel().table(type).normalise_backward, p, 2 * x.numel());
+    std::tie(dweight, dbias) = add_shares(shares);
+    std::vector<float> along(channels), offset(channels);
+    for (int64_t j = 0; j < channels; ++j) {
+      const float share = affine.scale[j] / float(p.rows);
+      write<>(dweight)[j] *= affine.rstd[j];
+      along[j] = share * affine.rstd[j] * read<>(dweight)[j];
+      offset[j] = share * read<>(dbias)[j];
+    }
+    DifferenceBackward<T> q{};
+    q.clips = clips, q.frames = x.size(0) / clips, q.pixels = x.size(2) * x.size(3);
+    q.channels = channels, q.relu = relu, q.x = p.x, q.dy = p.dy, q.mean = p.mean;
+    q.scale = p.scale, q.shift = p.shift, q.along = along.data(), q.offset = offset.data();
+    q.dboth = write<T>(dboth), q.dbefore = write<T>(dbefore);
+    run(kernel().table(type).difference_backward, q, dboth.numel());
+  });
+  return {dboth, dbefore, dweight, dbias};
 }
 
 // tokens (clips, frames, height * width, channels), taps (2, 9, channels), before as one
@@ -386,7 +472,8 @@ TORCH_LIBRARY_FRAGMENT(lcr, m) {
   m.def("gated_norm_cpu_backward", gated_norm_backward);
   m.def("rotate_cpu", rotate);
   m.def("difference_cpu", difference);
-  m.def("difference_cpu_backward", difference_backward);
+  m.def("normed_difference_cpu", normed_difference);
+  m.def("normed_difference_cpu_backward", normed_difference_backward);
   m.def("causal_shift_cpu", causal_shift);
   m.def("causal_shift_cpu_backward", causal_shift_backward);
   m.def("add_norm_cpu", add_norm);

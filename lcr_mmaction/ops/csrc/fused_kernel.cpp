@@ -234,10 +234,18 @@ inline void lanes_up_to(int64_t channels, F f) {
     f(j, channels - j);
 }
 
+// Not less than 0 but for NaN, which stays.
+inline Lanes rectify(const Lanes& x) { return Lanes(Bits(x) & ~Bits(x <= 0.0f)); }
+// The gradient where that lets it through.
+inline Lanes rectify(const Lanes& gradient, const Lanes& x) {
+  return Lanes(Bits(gradient) & ~Bits(x <= 0.0f));
+}
+
 template <class T>
 void difference(const Difference<T>& p, int64_t task) {
-  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
-  for (int64_t row = task * p.kPixels; row < end; ++row) {
+  const int64_t first = task * p.kPixels, end = std::min(p.rows(), first + p.kPixels);
+  const int64_t c = p.channels;
+  for (int64_t row = first; row < end; ++row) {
     const int64_t frame = row / p.pixels, pixel = row % p.pixels;
     const T* now = p.both + 2 * row * c;
     const T* last = frame % p.frames
@@ -248,32 +256,79 @@ void difference(const Difference<T>& p, int64_t task) {
       Lanes x = load(now + j, count) - load(last + j, count);
       if (p.scale) {
         x = x * load(p.scale + j, count) + load(p.shift + j, count);
-        // Not less than 0 but for NaN, which stays.
-        if (p.relu) x = Lanes(Bits(x) & ~Bits(x <= 0.0f));
+        if (p.relu) x = rectify(x);
       }
       store(x, y + j, count);
     });
   }
+  if (!p.shares) return;
+  float* shares = p.shares + 2 * task * c;
+  lanes_up_to(c, [&](int64_t j, int64_t count) {
+    Lanes sum{}, squares{};
+    for (int64_t row = first; row < end; ++row) sum += load(p.y + row * c + j, count);
+    const Lanes mean = sum / float(end - first);
+    for (int64_t row = first; row < end; ++row) {
+      const Lanes off = load(p.y + row * c + j, count) - mean;
+      squares += off * off;
+    }
+    store(mean, shares + j, count);
+    store(squares, shares + c + j, count);
+  });
 }
 
 template <class T>
-void difference_backward(const Difference<T>& p, int64_t task) {
-  const int64_t end = std::min(p.rows(), (task + 1) * p.kPixels), c = p.channels;
-  for (int64_t row = task * p.kPixels; row < end; ++row) {
-    const int64_t frame = row / p.pixels, pixel = row % p.pixels, t = frame % p.frames;
-    const T* dy = p.dy + row * c;
-    const T* next = dy + p.pixels * c;
-    T* dnow = p.dboth + 2 * row * c;
-    T* dlast = dnow + c;
-    std::copy(dy, dy + c, dnow);
-    if (t < p.frames - 1)
-      for (int64_t j = 0; j < c; ++j) narrow(-widen(next[j]), dlast[j]);
-    else
-      std::fill(dlast, dlast + c, T{});
-    T* dbefore = p.dbefore + (frame / p.frames * p.pixels + pixel) * c;
-    if (!t)
-      for (int64_t j = 0; j < c; ++j) narrow(-widen(dy[j]), dbefore[j]);
-  }
+void normalise(const Normalise<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows, (task + 1) * p.kPixels), c = p.channels;
+  for (int64_t row = task * p.kPixels; row < end; ++row)
+    lanes_up_to(c, [&](int64_t j, int64_t count) {
+      const Lanes scale = load(p.scale + j, count), shift = load(p.shift + j, count);
+      const Lanes y = load(p.x + row * c + j, count) * scale + shift;
+      store(p.relu ? rectify(y) : y, p.y + row * c + j, count);
+    });
+}
+
+template <class T>
+void normalise_backward(const Normalise<T>& p, int64_t task) {
+  const int64_t end = std::min(p.rows, (task + 1) * p.kPixels), c = p.channels;
+  float* shares = p.shares + 2 * task * c;
+  lanes_up_to(c, [&](int64_t j, int64_t count) {
+    const Lanes scale = load(p.scale + j, count), shift = load(p.shift + j, count);
+    const Lanes mean = load(p.mean + j, count);
+    Lanes along{}, sum{};
+    for (int64_t row = task * p.kPixels; row < end; ++row) {
+      const Lanes x = load(p.x + row * c + j, count);
+      Lanes dz = load(p.dy + row * c + j, count);
+      if (p.relu) dz = rectify(dz, x * scale + shift);
+      along += dz * (x - mean);
+      sum += dz;
+    }
+    store(along, shares + j, count);
+    store(sum, shares + c + j, count);
+  });
+}
+
+template <class T>
+void difference_backward(const DifferenceBackward<T>& p, int64_t task) {
+  const int64_t clip = task / p.blocks(), first = task % p.blocks() * p.kPixels;
+  const int64_t last = std::min(p.pixels, first + p.kPixels), c = p.channels;
+  for (int64_t t = 0; t < p.frames; ++t)
+    for (int64_t pixel = first; pixel < last; ++pixel) {
+      const int64_t row = (clip * p.frames + t) * p.pixels + pixel;
+      T* dnow = p.dboth + 2 * row * c;
+      T* dlast = t ? dnow - (2 * p.pixels - 1) * c
+                   : p.dbefore + (clip * p.pixels + pixel) * c;
+      lanes_up_to(c, [&](int64_t j, int64_t count) {
+        const Lanes scale = load(p.scale + j, count), shift = load(p.shift + j, count);
+        const Lanes x = load(p.x + row * c + j, count);
+        Lanes dz = load(p.dy + row * c + j, count);
+        if (p.relu) dz = rectify(dz, x * scale + shift);
+        const Lanes through = load(p.along + j, count) * (x - load(p.mean + j, count));
+        const Lanes dx = scale * dz - through - load(p.offset + j, count);
+        store(dx, dnow + j, count);
+        store(-dx, dlast + j, count);
+      });
+      if (t == p.frames - 1) std::fill(dnow + c, dnow + 2 * c, T{});
+    }
 }
 
 // Calls f(tap, neighbour) for the taps of a 3 x 3 window around a token that lie in the
@@ -503,7 +558,8 @@ void add_gated_backward(const AddGated<T>& p, int64_t task) {
 template <class T>
 constexpr FusedTable<T> table() {
   return {leaky_cell,   leaky_cell_backward,   gated_norm,      gated_norm_backward,
-          rotate,       difference,            difference_backward,
+          rotate,       difference,            normalise,       normalise_backward,
+          difference_backward,
           causal_shift, causal_shift_backward, add_norm,        add_norm_backward,
           squared_relu, squared_relu_backward, add_gated,       add_gated_backward};
 }

@@ -63,9 +63,9 @@ struct Rotate {
   int64_t tasks() const { return (rows + kRows - 1) / kRows; }
 };
 
-// Every frame's first half of the channels less the frame before's second half; for `y`,
-// scaled and shifted per channel if `scale` is given, and rectified if `relu` is true. Maps
-// lie pixel by pixel. A task is some pixels.
+// Every frame's first half of the channels less the frame before's second half; scaled and
+// shifted per channel if `scale` is given, and rectified if `relu` is true. Maps lie pixel by
+// pixel. A task is some pixels.
 template <class T>
 struct Difference {
   static constexpr int64_t kPixels = 256;
@@ -74,11 +74,43 @@ struct Difference {
   const float *scale, *shift;
   bool relu;
   T* y;
-  const T* dy;
-  T *dboth, *dbefore;
+  float* shares;  // (tasks, 2, channels): mean and sum of squares about it, or null
 
   int64_t rows() const { return clips * frames * pixels; }
   int64_t tasks() const { return (rows() + kPixels - 1) / kPixels; }
+};
+
+// y = scale x + shift, rectified if `relu` is true, and its gradient where scale and shift
+// come from the mean and the variance of x: dx = scale dz - along (x - mean) - offset, with
+// dz that of y before it was rectified.
+template <class T>
+struct Normalise {
+  static constexpr int64_t kPixels = 256;
+  int64_t rows, channels;
+  bool relu;
+  const T* x;
+  const float *scale, *shift;
+  T* y;
+  const T* dy;
+  const float* mean;
+  float* shares;  // (tasks, 2, channels): sums of dz (x - mean) and of dz
+
+  int64_t tasks() const { return (rows + kPixels - 1) / kPixels; }
+};
+
+// The rest of that gradient, for an x that `Difference` made. A task is some pixels of a
+// clip, through all its frames.
+template <class T>
+struct DifferenceBackward {
+  static constexpr int64_t kPixels = 32;
+  int64_t clips, frames, pixels, channels;
+  bool relu;
+  const T *x, *dy;
+  const float *scale, *shift, *mean, *along, *offset;
+  T *dboth, *dbefore;
+
+  int64_t blocks() const { return (pixels + kPixels - 1) / kPixels; }
+  int64_t tasks() const { return clips * blocks(); }
 };
 
 // A depthwise convolution of 2 x 3 x 3: y_t = taps[0] * x_t + taps[1] * x_{t-1}, whose
@@ -157,7 +189,9 @@ struct FusedTable {
   void (*gated_norm_backward)(const GatedNorm<T>&, int64_t task);
   void (*rotate)(const Rotate<T>&, int64_t task);
   void (*difference)(const Difference<T>&, int64_t task);
-  void (*difference_backward)(const Difference<T>&, int64_t task);
+  void (*normalise)(const Normalise<T>&, int64_t task);
+  void (*normalise_backward)(const Normalise<T>&, int64_t task);
+  void (*difference_backward)(const DifferenceBackward<T>&, int64_t task);
   void (*causal_shift)(const CausalShift<T>&, int64_t task);
   void (*causal_shift_backward)(const CausalShift<T>&, int64_t task);
   void (*add_norm)(const AddNorm<T>&, int64_t task);
