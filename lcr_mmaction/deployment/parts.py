@@ -244,7 +244,8 @@ class StemPart(PatchEmbed):
     """:class:`.patch_embed.CausalConvStem` with its batch norms in its convolutions.
 
     What it keeps is scaled by its norms, negative, and channels last, as convolutions
-    make it in engines: they then add it to the next frame's at no cost.
+    make it in engines: they then add it to the next frame's at no cost. Of three axes:
+    of four, OpenVINO lays them out anew to fade what was kept.
 
     Args:
         stem: It stays as it is.
@@ -264,9 +265,9 @@ class StemPart(PatchEmbed):
             self.change.append(_convolution(-change))
 
     def init_state(self, batch_size: int, size: tuple[int, int]) -> Tree:
-        """Zeros, ``[N, H, W, C]`` a layer."""
+        """Zeros, ``[N, H * W, C]`` a layer."""
         state = self.state_of_stem(batch_size, size)
-        return tuple(x.permute(0, 2, 3, 1).contiguous() for x in state)
+        return tuple(x.flatten(2).mT.contiguous() for x in state)
 
     def forward(
         self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
@@ -276,9 +277,9 @@ class StemPart(PatchEmbed):
         for i, (now, change) in enumerate(zip(self.now, self.change, strict=True)):
             if i:
                 maps = maps.relu()
-            last = change(maps).permute(0, 2, 3, 1)
-            kept.append(trace(before[i], last, elapsed))
-            maps = now(maps) + before[i].permute(0, 3, 1, 2)
+            kept.append(trace(before[i], change(maps).flatten(2).mT, elapsed))
+            maps = now(maps)
+            maps = maps + before[i].mT.unflatten(2, maps.shape[2:])
         return maps.flatten(2).transpose(1, 2).unsqueeze(1), tuple(kept)
 
 
