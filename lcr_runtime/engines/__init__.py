@@ -7,8 +7,11 @@ import importlib.util
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from .engine import PRECISIONS, Engine
 from .exported import ExportedEngine
+from .memory import large_pages
 
 # Fastest first: docs/deployment.md has the figures.
 _CLASSES = {
@@ -56,7 +59,13 @@ def open_engine(
         )
     module, name = _CLASSES[found[0]]
     kind = getattr(importlib.import_module(f".{module}", __name__), name)
-    return kind(Path(path), precision, threads)
+    with large_pages():
+        loaded = kind(Path(path), precision, threads)
+        # The first step takes the rest of the memory.
+        blank = np.zeros(loaded.picture_shape, np.uint8)
+        loaded.step([blank], np.array([0]), np.ones((1, 1), bool), 1.0)
+    loaded.begin(1, 1)
+    return loaded
 
 
 __all__ = [
