@@ -58,6 +58,8 @@ from lcr_runtime.running_mean import intervals, smooth
 from lcr_runtime.sources import Frame, FrameSource, open_source
 
 DEFAULT_STREAMS = Path("data/synthetic_streams/validation")
+# Videos that are read together: a batch costs little more than one of them.
+BATCH = 10
 GRID = {
     "smoothing": (0.0, 0.3, 0.5, 0.7, 0.8),
     "on": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
@@ -187,22 +189,33 @@ class Lossy(FrameSource):
         self.source.close()
 
 
-def read_video(
+def read_videos(
     recognizer: StreamingRecognizer,
-    video: Path,
+    videos: Sequence[Path],
     fps: float | None,
     drop: float = 0.0,
-    seed: int = 0,
-) -> tuple:
-    """Scores before smoothing and times of a video's frames."""
-    source = Lossy(open_source(video, fps), drop, seed)
-    results = [
-        (result.time, result.scores) for result in recognizer.run(source) if result.read
-    ]
-    if not results:
-        sys.exit(f"evaluate: {video} has no frames that can be read")
-    times, scores = zip(*results, strict=True)
-    return np.array(times), np.array(scores)
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Times and scores before smoothing of the frames of videos, several at a time."""
+    read = []
+    for first in range(0, len(videos), BATCH):
+        batch = videos[first : first + BATCH]
+        print(f"{first + 1}/{len(videos)} {batch[0]}", file=sys.stderr)
+        together = recognizer.fork(num_streams=len(batch))
+        sources = [
+            Lossy(open_source(video, fps), drop, seed=number)
+            for number, video in enumerate(batch, start=first + 1)
+        ]
+        found: list[list[tuple[float, np.ndarray]]] = [[] for _ in batch]
+        for results in together.run_many(sources):
+            for kept, result in zip(found, results, strict=True):
+                if result is not None and result.read:
+                    kept.append((result.time, result.scores))
+        for video, kept in zip(batch, found, strict=True):
+            if not kept:
+                sys.exit(f"evaluate: {video} has no frames that can be read")
+            times, scores = zip(*kept, strict=True)
+            read.append((np.array(times), np.array(scores)))
+    return read
 
 
 def predict(
@@ -277,14 +290,11 @@ def run_model(
         # Not smoothed: that is done afterwards, with every option that is tried.
         raw = dataclasses.replace(options, smoothing=0.0)
         recognizer = shared.fork(options=raw)
-        read = []
-        for number, (timeline, video) in enumerate(
-            zip(timelines, videos, strict=True), start=1
-        ):
-            print(f"{number}/{len(videos)} {video}", file=sys.stderr)
-            fps = args.fps or options.fps
-            found = read_video(recognizer, video, fps, args.drop, number)
-            read.append((timeline, *found))
+        found = read_videos(recognizer, videos, args.fps or options.fps, args.drop)
+        read = [
+            (timeline, *frames)
+            for timeline, frames in zip(timelines, found, strict=True)
+        ]
         if args.tune:
             options = tune(read, options, args.tolerance)
         predictions = {
