@@ -26,6 +26,9 @@ SETTINGS = StreamSettings(
 def streams(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("streams")
     render_streams(root, 2, SETTINGS)
+    for case in Config.fromfile(CONFIG).cases:
+        if case:
+            root.with_name(root.name + case).symlink_to(root)
     return root
 
 
@@ -44,7 +47,9 @@ def make_dataset(root: Path, **options) -> TimelineDataset:
 
 
 def test_every_gesture_is_a_sample(streams: Path, config: Config) -> None:
-    dataset = DATASETS.build(config.train_dataloader.dataset)
+    ordinary, *hard = config.train_dataloader.dataset.datasets
+    dataset = DATASETS.build(ordinary)
+    assert [len(DATASETS.build(case)) for case in hard] == [len(dataset)] * 6
     timelines = sorted((streams / "timelines").iterdir())
     events = [e for path in timelines for e in json.loads(path.read_text())["events"]]
     assert len(dataset) == len(events) == 6
