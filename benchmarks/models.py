@@ -23,6 +23,7 @@ from typing import NamedTuple
 import matplotlib
 import torch
 from shared.contestants import NAMES, TrainingStep, build, flops, forward, make_inputs
+from shared.labels import label_points
 from shared.measuring import (
     DTYPES,
     PeakMemory,
@@ -39,6 +40,8 @@ import lcr_mmaction  # noqa: F401  (before MMAction2)
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import NullFormatter  # noqa: E402
 
 MODES = ("forward", "training step")
 
@@ -157,21 +160,18 @@ def save(rows: list[Row], args: argparse.Namespace) -> None:
     )
 
 
-def plot(rows: list[Row], args: argparse.Namespace) -> None:
-    """Draw clips per second against FLOPs, the first precision, to models.png."""
+def plot(rows: list[Row], args: argparse.Namespace) -> Figure:
+    """Clips per second against FLOPs, in the first precision."""
     dtype, sizes = args.dtypes[0], args.sizes
     figure, grid = plt.subplots(
-        len(sizes), 2, figsize=(11, 4.5 * len(sizes)), squeeze=False, layout="tight"
+        len(sizes), 2, figsize=(11, 4.5 * len(sizes)), squeeze=False
     )
     for line, size in zip(grid, sizes, strict=True):
+        own = [row for row in rows if row.size == size]
         for axes, mode in zip(line, MODES, strict=True):
-            for row in (row for row in rows if row.size == size):
-                point = row.flops / 1e9, args.batch / row.times[mode, dtype].median
-                own = row.model.startswith("LCR")
-                axes.loglog(*point, "o", color="C3" if own else "C0")
-                axes.annotate(
-                    row.model, point, (4, 3), textcoords="offset points", fontsize=8
-                )
+            for row in own:
+                colour = "C3" if row.model.startswith("LCR") else "C0"
+                axes.loglog(*place(row, mode, args), "o", color=colour)
             axes.set(
                 title=f"{mode}, {args.frames}x{size}x{size}, {dtype}",
                 xlabel="FLOPs of a clip, G",
@@ -179,8 +179,19 @@ def plot(rows: list[Row], args: argparse.Namespace) -> None:
             )
             axes.margins(0.15)
             axes.grid(alpha=0.3, which="both")
-    figure.savefig(args.out / "models.png", dpi=110)
-    plt.close(figure)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_minor_formatter(NullFormatter())
+    figure.tight_layout()
+    for line, size in zip(grid, sizes, strict=True):
+        own = [row for row in rows if row.size == size]
+        for axes, mode in zip(line, MODES, strict=True):
+            label_points(axes, {row.model: place(row, mode, args) for row in own})
+    return figure
+
+
+def place(row: Row, mode: str, args: argparse.Namespace) -> tuple[float, float]:
+    """Where a model lies in the plot of a mode."""
+    return row.flops / 1e9, args.batch / row.times[mode, args.dtypes[0]].median
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -211,7 +222,7 @@ def main(argv: list[str] | None = None) -> None:
         text += part
         save(rows, args)
         (args.out / "models.md").write_text(text, encoding="utf-8")
-    plot(rows, args)
+    plot(rows, args).savefig(args.out / "models.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import itertools
 import engines
 import pytest
 import torch
-from matplotlib.text import Text
 from shared.steps import ClipStep, normalised
 
 
@@ -32,14 +31,8 @@ def rows():
     ]
 
 
-def test_the_plot_has_no_text_upon_text(rows):
-    figure = engines.plot(rows)
-    figure.canvas.draw()
-    texts = [x for x in figure.findobj(Text) if x.get_text() and x.get_visible()]
-    boxes = [(x.get_text(), x.get_window_extent()) for x in texts]
-    assert len(boxes) > 60
-    for (left, one), (right, other) in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other), (left, right)
+def test_the_plot_has_no_text_upon_text(rows, texts_apart):
+    assert len(texts_apart(engines.plot(rows))) > 60
 
 
 def test_the_table_keeps_the_rows_of_earlier_calls(rows, tmp_path):

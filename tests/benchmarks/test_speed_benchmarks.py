@@ -5,12 +5,13 @@ import itertools
 import math
 from pathlib import Path
 
+import models
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from reading import write_pattern
-from shared.measuring import exponent, markdown, take_turns
+from shared.measuring import Times, exponent, markdown, take_turns
 from shared.operators import record, replay
 from torch import nn
 from training_cost import count
@@ -45,6 +46,23 @@ def test_every_model_gets_its_figures_in_every_mode_and_precision(run_benchmark)
         *models
     ]
     assert (out / "models.png").stat().st_size
+
+
+def test_the_models_plot_has_no_text_upon_text(texts_apart):
+    args = models.parse_args(["--sizes", "224", "112"])
+    # Pairs of models that are nearly alike, and one far away.
+    places = [(9.9 + i % 2 / 5, 0.1 + i % 2 / 500) for i in range(len(models.NAMES))]
+    places[-1] = (300.0, 2.0)
+    rows = [
+        models.Row(
+            *(name, size, 1, int(1e9 * work), (1.0, 1.0)),
+            {(mode, "fp32"): Times((time,), warm=True) for mode in models.MODES},
+        )
+        for size in args.sizes
+        for name, (work, time) in zip(models.NAMES, places, strict=True)
+    ]
+    texts = texts_apart(models.plot(rows, args))
+    assert all(texts.count(name) == 4 for name in models.NAMES)
 
 
 def test_costs_are_fitted_over_frames_and_over_tokens(run_benchmark):
