@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmaction.apis import MMAction2Inferencer, init_recognizer
 from mmengine.runner import CheckpointLoader
+from renderer.dataset import RenderSettings, render_dataset
 from renderer.timeline import StreamSettings, render_streams
 from stream_cases import moving_square
 
@@ -62,6 +63,19 @@ def test_the_evaluation_finds_most_gestures(streams):
     run(script, "shipped", "shipped", *options, cwd=streams)
     (row,) = json.loads(figures.read_text())
     assert row["f1"] > 0.6 and row["levenshtein_accuracy"] > 0.5
+
+
+def test_single_clips_are_told_best_at_the_rate_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "clips"
+    render_dataset(root, (1, 20), RenderSettings(mean_frames=24, format="frames"))
+    monkeypatch.setenv("JESTER_ROOT", str(root))
+    script = ROOT / "tools/streaming/clip_rates.py"
+    done = run(script, "shipped", "shipped", "--fps", 4, 0.5, cwd=tmp_path)
+    lines = [x for x in done.stdout.splitlines() if "frames a second" in x]
+    fitting, slow = (float(line.split()[-2]) for line in lines)
+    assert fitting > 80 and slow < fitting - 30
 
 
 def test_the_exported_file_tells_the_gestures(streams):
