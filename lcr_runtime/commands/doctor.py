@@ -20,9 +20,11 @@ NEEDED = {
     "av": "av",
 }
 # Import name: what for, what to install.
-OPTIONAL = {
+ENGINES = {
     "openvino": ("the fastest engine on a CPU, and bf16", "openvino"),
     "onnxruntime": ("an engine", "onnxruntime"),
+}
+TRAINING = {
     "torch": ("training and export", "lcr-mmaction"),
     "mmaction": ("training and export", "lcr-mmaction"),
     "onnx": ("lcr export", "onnx"),
@@ -40,8 +42,14 @@ def run(args: argparse.Namespace) -> None:
     """Run the command; exit code 1 where `lcr stream` cannot work."""
     print(f"Python {platform.python_version()}, {platform.platform()}")
     broken = [name for name in NEEDED if not _report(name, NEEDED[name], "lcr stream")]
-    for name, (purpose, package) in OPTIONAL.items():
+    trains = importlib.util.find_spec("lcr_mmaction") is not None
+    for name, (purpose, package) in (ENGINES | (TRAINING if trains else {})).items():
         _report(name, package, purpose)
+    if not trains:
+        print(
+            "note    no lcr-mmaction, for training and export: it wants an environment "
+            "of its own, see docs/deployment.md"
+        )
     engines = installed_engines()
     if not engines:
         broken.append("an engine")

@@ -40,6 +40,12 @@ def test_doctor_names_what_is_missing_and_its_cure(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "MISSING torch, for training and export: pip install lcr-mmaction" in said
     assert "pip install openvino" in said and "lcr stream can work" in said
+    # Beside lcr-runtime alone nothing of it belongs.
+    hidden |= {"lcr_mmaction", "onnx"}
+    main(["doctor"])
+    said = capsys.readouterr().out
+    assert "note    no lcr-mmaction" in said and "pip install lcr-mmaction" not in said
+    assert "torch" not in said and "onnx," not in said
     hidden |= {"onnxruntime", "av"}
     with pytest.raises(SystemExit, match="lacks av, an engine"):
         main(["doctor"])
