@@ -70,7 +70,8 @@ struct Worker {
   const Problem& problem;
   bool gradient;
   int64_t batch, head, tokens, chunks, carries;
-  int size, key, value;  // tokens per chunk, padded head sizes
+  int64_t direction = 1;  // in which its chunks follow each other
+  int size, key, value;   // tokens per chunk, padded head sizes
   CpuTeam<T> team;
   ChunkMemory<T, T> mem;
   States<T> states;
@@ -174,7 +175,7 @@ struct Worker {
   // share is taken (`first`) or its results are made (`last`).
   void expect(int64_t b, int64_t c, bool first, bool last) {
     team.upcoming.clear();
-    if (b == problem.batch || c == chunks) return;
+    if (b == problem.batch || c < 0 || c == chunks) return;
     if (first) {
       expect_rows(problem.k, In(), b, c, problem.key);
       expect_rows(problem.v, In(), b, c, problem.value);
@@ -192,7 +193,7 @@ struct Worker {
   void share(int64_t c) {
     begin(c, gradient);
     std::memcpy(states.totals + c * key, mem.total, key * sizeof(T));
-    expect(batch, c + 1, true, false);
+    expect(batch, c + direction, true, false);
     if (c) chunk.make_state(states.right(c - 1), mem.k, mem.v, Border::left());
     if (c < chunks - 1) chunk.make_state(states.left(c + 1), mem.k, mem.v, Border::right());
     if (!gradient) return;
@@ -228,7 +229,8 @@ struct Worker {
 
   void finish(int64_t c) {
     begin(c, true);
-    c + 1 < chunks ? expect(batch, c + 1, false, true) : expect(batch + 1, 0, true, chunks == 1);
+    const int64_t next = c + direction;
+    next < chunks ? expect(batch, next, false, true) : expect(batch + 1, 0, true, chunks == 1);
     if (!gradient) {
       chunk.output(states.left(c), states.right(c));
       return store(mem.y, value, problem.y, c, problem.value);
@@ -267,16 +269,23 @@ template <class T, class In>
 void run_as(CpuWork& work, char* scratch) {
   const Problem& p = work.problem;
   std::optional<Worker<T, In>> worker;
+  const bool backwards = work.threads.fetch_add(1, std::memory_order_relaxed) % 2;
   int64_t first = 0;  // task of the step
   for (int step = kWhole; step < kSteps;) {
     int64_t task = work.next.fetch_add(1, std::memory_order_relaxed);
     while (step < kSteps && task >= first + work.tasks(step)) first += work.tasks(step++);
     if (step == kSteps) return;
     task -= first;
+    const bool chunkwise = step == kShare || step == kFinish;
+    if (chunkwise)
+      task = backwards ? work.tasks(step) - 1 -
+                             work.from_end[step].fetch_add(1, std::memory_order_relaxed)
+                       : work.from_front[step].fetch_add(1, std::memory_order_relaxed);
     const int64_t number = task / work.sizes.tasks[step], part = task % work.sizes.tasks[step];
     const int64_t sequence = (step ? work.whole : 0) + number, head = sequence / p.batch;
     if (!worker || worker->head != head) worker.emplace(p, head, work.gradient, scratch);
     worker->batch = sequence % p.batch;
+    worker->direction = chunkwise && backwards ? -1 : 1;
     if (step) worker->place_states(work.states + number * work.sizes.states);
     if (step > kShare) wait_for(work, step - 1);
     switch (step) {

@@ -58,6 +58,9 @@ struct CpuWork {
   char* states;        // of those cut, one after the other
   std::atomic<int64_t> next{0};  // the first task that nobody has taken
   std::atomic<int64_t> done[kSteps]{};
+  // Of cut sequences, every second thread takes chunks from the end, so that a thread
+  // finds in its own cache what it has read and written of them in the step before.
+  std::atomic<int64_t> threads{0}, from_front[kSteps]{}, from_end[kSteps]{};
 
   int64_t tasks(int step) const { return (step ? cut : whole) * sizes.tasks[step]; }
 };
