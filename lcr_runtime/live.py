@@ -99,14 +99,10 @@ class LiveSource(FrameSource):
                 "it send pictures, in a codec that is known here?"
             )
         if self.ended and not self._stop.is_set():
-            raise ConnectionError(
-                f"lost {self.target}: "
-                + (
-                    f"{self.max_attempts} attempts to reach it failed"
-                    if self._error is None
-                    else f"{type(self._error).__name__}: {self._error}"
-                )
-            ) from self._error
+            why = f"{self.max_attempts} attempts to reach it failed"
+            if self._error is not None:
+                why = f"{type(self._error).__name__}: {self._error}"
+            raise ConnectionError(f"lost {self.target}: {why}") from self._error
         return frame
 
     def close(self) -> None:
