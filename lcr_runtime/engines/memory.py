@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 _SIZE = 2 << 20  # bytes of a page, on x86-64 and on 64-bit Arm with small ones of 4 KiB
 _COLLAPSE = 25  # MADV_COLLAPSE, since Linux 6.1
 _SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-
-Range = tuple[int, int]
 
 
 @contextmanager
@@ -31,9 +32,8 @@ def large_pages() -> Iterator[None]:
         return
     advise = ctypes.CDLL(None).madvise
     advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for start, end in _without(_in_use(), before):
-        for page in range(-(-start // _SIZE) * _SIZE, end - _SIZE + 1, _SIZE):
-            advise(page, _SIZE, _COLLAPSE)
+    for page in sorted(_in_use() - before):
+        advise(page, _SIZE, _COLLAPSE)
 
 
 def _offered() -> bool:
@@ -46,39 +46,35 @@ def _offered() -> bool:
         return False
 
 
-def _in_use() -> list[Range]:
-    """Addresses of the process's own writable memory, in order.
+def _in_use() -> set[int]:
+    """Addresses, multiples of a large page, whose memory is in use to nine tenths.
 
-    What is reserved and hardly used, such as threads' stacks, is left out.
+    Each is asked for by itself: the system joins neighbours to one mapping, and what a
+    thread has reserved and never used may be one of them.
     """
-    found: list[Range] = []
-    current: Range | None = None
-    try:
-        lines = Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        name, *words = line.split()
-        if name == "Rss:" and current is not None:
-            start, end = current
-            if 1024 * int(words[0]) >= 0.9 * (end - start):
-                found.append(current)
-            current = None
-        elif "-" in name and not name.endswith(":"):
-            start, end = (int(x, 16) for x in name.split("-"))
-            own = words[0] == "rw-p" and words[4:] in ([], ["[heap]"])
-            current = (start, end) if own else None
+    resident = ctypes.CDLL(None).mincore
+    resident.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+    found: set[int] = set()
+    for start, end in _own_memory():
+        start, end = -(-start // _SIZE) * _SIZE, end // _SIZE * _SIZE
+        if start >= end:
+            continue
+        small = np.zeros((end - start) // mmap.PAGESIZE, np.uint8)
+        if resident(start, end - start, small.ctypes.data):
+            continue  # gone meanwhile
+        share = (small & 1).reshape((end - start) // _SIZE, -1).mean(axis=1)
+        found.update(start + _SIZE * int(i) for i in np.flatnonzero(share >= 0.9))
     return found
 
 
-def _without(ranges: list[Range], others: list[Range]) -> Iterator[Range]:
-    """What is left of ranges; both are in order."""
-    for start, end in ranges:
-        for first, last in others:
-            if last <= start or first >= end:
-                continue
-            if start < first:
-                yield start, first
-            start = max(start, last)
-        if start < end:
-            yield start, end
+def _own_memory() -> Iterator[tuple[int, int]]:
+    """Start and end of every writable mapping that is no file's and no stack."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        span, rights, _, _, _, *name = line.split()
+        if rights == "rw-p" and name in ([], ["[heap]"]):
+            start, end = span.split("-")
+            yield int(start, 16), int(end, 16)
