@@ -141,26 +141,28 @@ class LiveSource(FrameSource):
 
     def _capture_all(self, capture: Capture) -> None:
         attempts, delay = 0, self.first_delay
-        while not self._stop.is_set():
-            if capture.isOpened() and self._read_until_lost(capture):
-                attempts, delay = 0, self.first_delay
+        try:
+            while not self._stop.is_set():
+                if capture.isOpened() and self._read_until_lost(capture):
+                    attempts, delay = 0, self.first_delay
+                capture.release()
+                if attempts == self.max_attempts or self._stop.is_set():
+                    break
+                attempts += 1
+                logger.warning(
+                    "lost %s, attempt %d in %.1f s", self.target, attempts, delay
+                )
+                if self._stop.wait(delay):
+                    break
+                delay = min(2 * delay, self.max_delay)
+                try:
+                    capture = self._opener(self.target)
+                except cv2.error as error:
+                    logger.warning("opening %s: %s", self.target, error)
+                    continue  # the old capture is released: a failed attempt
+                self.reconnects += capture.isOpened()
+        finally:
             capture.release()
-            if attempts == self.max_attempts or self._stop.is_set():
-                break
-            attempts += 1
-            logger.warning(
-                "lost %s, attempt %d in %.1f s", self.target, attempts, delay
-            )
-            if self._stop.wait(delay):
-                break
-            delay = min(2 * delay, self.max_delay)
-            try:
-                capture = self._opener(self.target)
-            except cv2.error as error:
-                logger.warning("opening %s: %s", self.target, error)
-                continue  # the old capture is released: a failed attempt
-            self.reconnects += capture.isOpened()
-        capture.release()
 
     def _read_until_lost(self, capture: Capture) -> bool:
         """Fill the slot until a read fails; return whether any succeeded."""

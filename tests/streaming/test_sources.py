@@ -107,10 +107,12 @@ def test_a_driver_that_fails_in_its_own_way_ends_the_reading():
                 raise ValueError("frame of 0 x 0")
             return super().read()
 
-    with LiveSource(0, opener=lambda _: Faulty(numbered(1))) as source:
+    camera = Faulty(numbered(1))
+    with LiveSource(0, opener=lambda _: camera) as source:
         assert source.read().index == 0
         with pytest.raises(ConnectionError, match="lost 0: ValueError: frame of 0 x 0"):
             within(10, source.read)
+        assert not camera.isOpened()
 
 
 def test_fast_reader_loses_nothing():
