@@ -103,7 +103,7 @@ def numbered(count, first=0):
     return [np.full((4, 4, 3), first + i, np.uint8) for i in range(count)]
 
 
-def wait_until(condition, seconds=5.0):
+def wait_until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
