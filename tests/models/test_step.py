@@ -78,7 +78,8 @@ def test_times_of_one_are_no_times(make_backbone, clip, cell):
     ones = torch.ones(clip.shape[0], clip.shape[2])
     whole = backbone(clip)
     # Not to the bit only where a kernel of its own computes it without times.
-    torch.testing.assert_close(backbone(clip, ones), whole, atol=1e-5, rtol=0)
+    # An unbounded memory reaches tens: hence the relative part.
+    torch.testing.assert_close(backbone(clip, ones), whole, atol=1e-5, rtol=1e-6)
     with pytest.raises(ValueError, match="a time for each frame"):
         backbone(clip, ones[:, 1:])
 

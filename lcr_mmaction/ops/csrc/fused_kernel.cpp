@@ -6,22 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
-#include "cpu_support.h"
-
-#define LCR_VECTOR _Pragma("GCC ivdep")
+#include "cpu_lanes.h"
 
 namespace lcr {
 namespace {
-
-// 1 / (1 + exp(-x)) without overflow; NaN stays NaN.
-inline float sigmoid(float x) {
-  const float e = decay_exp(x < 0 ? x : -x);
-  const float y = (x < 0 ? e : 1.0f) / (1.0f + e);
-  return x == x ? y : x;
-}
 
 template <class T>
 void leaky_cell(const LeakyCell<T>& p, int64_t task) {
@@ -31,16 +21,13 @@ void leaky_cell(const LeakyCell<T>& p, int64_t task) {
     for (int64_t token = first; token < last; ++token) {
       const int64_t at = ((clip * p.frames + t) * p.tokens + token) * c;
       const float* before = p.memory_before(clip, t, token);
-      const T *gated = p.gated + at, *edges = p.edges + at;
-      const float *scale = p.scale, *bias = p.bias;
-      float *hidden = p.hidden + at, *memory = p.memory + at;
-      LCR_VECTOR
-      for (int64_t j = 0; j < c; ++j) {
-        const float a = widen(gated[j]), f = sigmoid(bias[j] + widen(edges[j]) * scale[j]);
-        const float now = (1.0f - f) * a + f * before[j];
-        memory[j] = now;
-        hidden[j] = now * sigmoid(a);
-      }
+      by_lanes(c, [&](int64_t j, int64_t n) {
+        const Lanes a = load(p.gated + at + j, n), e = load(p.edges + at + j, n);
+        const Lanes f = sigmoid(load(p.bias + j, n) + e * load(p.scale + j, n));
+        const Lanes now = (1.0f - f) * a + f * load(before + j, n);
+        store(now, p.memory + at + j, n);
+        store(now * sigmoid(a), p.hidden + at + j, n);
+      });
     }
 }
 
@@ -58,26 +45,21 @@ void leaky_cell_backward(const LeakyCell<T>& p, int64_t task) {
     for (int64_t t = p.frames - 1; t >= 0; --t) {
       const int64_t at = ((clip * p.frames + t) * p.tokens + token) * c;
       const float* before = p.memory_before(clip, t, token);
-      const T *gated = p.gated + at, *edges = p.edges + at;
-      const float *memory = p.memory + at, *scale = p.scale, *bias = p.bias;
-      // Any readable numbers where there is no gradient: they are not used.
-      const float* dh = p.dhidden ? p.dhidden + at : p.memory + at;
-      const float* dm = p.dmemory ? p.dmemory + at : p.memory + at;
-      const bool from_hidden = p.dhidden, from_memory = p.dmemory;
-      T *dgated = p.dgated + at, *dedges = p.dedges + at;
-      LCR_VECTOR
-      for (int64_t j = 0; j < c; ++j) {
-        const float a = widen(gated[j]), e = widen(edges[j]);
-        const float f = sigmoid(bias[j] + e * scale[j]);
-        const float s = sigmoid(a), g = from_hidden ? dh[j] : 0.0f;
-        const float dc = carry[j] + (from_memory ? dm[j] : 0.0f) + g * s;
-        narrow(g * memory[j] * s * (1.0f - s) + dc * (1.0f - f), dgated[j]);
-        const float dz = dc * (before[j] - a) * f * (1.0f - f);
-        narrow(dz * scale[j], dedges[j]);
-        dscale[j] += dz * e;
-        dbias[j] += dz;
-        carry[j] = dc * f;
-      }
+      by_lanes(c, [&](int64_t j, int64_t n) {
+        const Lanes a = load(p.gated + at + j, n), e = load(p.edges + at + j, n);
+        const Lanes scale = load(p.scale + j, n);
+        const Lanes f = sigmoid(load(p.bias + j, n) + e * scale), s = sigmoid(a);
+        const Lanes g = p.dhidden ? load(p.dhidden + at + j, n) : Lanes{};
+        Lanes dc = load(carry + j, n) + g * s;
+        if (p.dmemory) dc += load(p.dmemory + at + j, n);
+        const Lanes through = g * load(p.memory + at + j, n) * s * (1.0f - s);
+        store(through + dc * (1.0f - f), p.dgated + at + j, n);
+        const Lanes dz = dc * (load(before + j, n) - a) * f * (1.0f - f);
+        store(dz * scale, p.dedges + at + j, n);
+        store(load(dscale + j, n) + dz * e, dscale + j, n);
+        store(load(dbias + j, n) + dz, dbias + j, n);
+        store(dc * f, carry + j, n);
+      });
     }
   }
 }
@@ -87,16 +69,14 @@ struct Moments {
 };
 template <class T>
 inline Moments moments(const T* x, int64_t size, float eps) {
-  float sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < size; ++j) sum += widen(x[j]);
-  const float mean = sum / size;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t j = 0; j < size; ++j) {
-    const float off = widen(x[j]) - mean;
+  Lanes sum{}, squares{};
+  by_lanes(size, [&](int64_t j, int64_t n) { sum += load(x + j, n); });
+  const float mean = sum_of(sum) / size;
+  by_lanes(size, [&](int64_t j, int64_t n) {
+    const Lanes off = first(load(x + j, n) - mean, n);
     squares += off * off;
-  }
-  return {mean, 1.0f / std::sqrt(squares / size + eps)};
+  });
+  return {mean, 1.0f / std::sqrt(sum_of(squares) / size + eps)};
 }
 
 template <class T>
@@ -109,11 +89,11 @@ void gated_norm(const GatedNorm<T>& p, int64_t task) {
       const float *weight = p.weight + at, *bias = p.bias + at;
       T* y = p.y + row * p.heads * p.size + at;
       const Moments m = moments(x, p.size, p.eps);
-      LCR_VECTOR
-      for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (widen(x[j]) - m.mean) * m.rstd, g = widen(gate[j]);
-        narrow((n * weight[j] + bias[j]) * (g * sigmoid(g)), y[j]);
-      }
+      by_lanes(p.size, [&](int64_t j, int64_t n) {
+        const Lanes normed = (load(x + j, n) - m.mean) * m.rstd, g = load(gate + j, n);
+        const Lanes scaled = normed * load(weight + j, n) + load(bias + j, n);
+        store(scaled * (g * sigmoid(g)), y + j, n);
+      });
     }
 }
 
@@ -133,26 +113,25 @@ void gated_norm_backward(const GatedNorm<T>& p, int64_t task) {
       T *dx = p.dx + out, *dgate = p.dgate + out;
       float *dweight = shares + at, *dbias = shares + channels + at;
       const Moments m = moments(x, p.size, p.eps);
-      float sum = 0, along = 0;
-#pragma omp simd reduction(+ : sum, along)
-      for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (widen(x[j]) - m.mean) * m.rstd, g = widen(gate[j]);
-        const float s = sigmoid(g), silu = g * s, dout = widen(dy[j]);
-        const float dscaled = dout * silu;
-        narrow(dout * (n * weight[j] + bias[j]) * (s + silu * (1.0f - s)), dgate[j]);
-        dweight[j] += dscaled * n;
-        dbias[j] += dscaled;
-        const float dn = dscaled * weight[j];
-        dnormed[j] = dn;
-        sum += dn;
-        along += dn * n;
-      }
-      const float mean = sum / p.size, share = along / p.size;
-      LCR_VECTOR
-      for (int64_t j = 0; j < p.size; ++j) {
-        const float n = (widen(x[j]) - m.mean) * m.rstd;
-        narrow(m.rstd * (dnormed[j] - mean - n * share), dx[j]);
-      }
+      Lanes sum{}, along{};
+      by_lanes(p.size, [&](int64_t j, int64_t n) {
+        const Lanes normed = (load(x + j, n) - m.mean) * m.rstd, g = load(gate + j, n);
+        const Lanes s = sigmoid(g), silu = g * s, dout = load(dy + j, n);
+        const Lanes dscaled = dout * silu, w = load(weight + j, n);
+        const Lanes scaled = normed * w + load(bias + j, n);
+        store(dout * scaled * (s + silu * (1.0f - s)), dgate + j, n);
+        store(load(dweight + j, n) + dscaled * normed, dweight + j, n);
+        store(load(dbias + j, n) + dscaled, dbias + j, n);
+        const Lanes dn = dscaled * w;
+        store(dn, dnormed + j, n);
+        sum += first(dn, n);
+        along += first(dn * normed, n);
+      });
+      const float mean = sum_of(sum) / p.size, share = sum_of(along) / p.size;
+      by_lanes(p.size, [&](int64_t j, int64_t n) {
+        const Lanes normed = (load(x + j, n) - m.mean) * m.rstd;
+        store(m.rstd * (load(dnormed + j, n) - mean - normed * share), dx + j, n);
+      });
     }
 }
 
@@ -165,60 +144,14 @@ void rotate(const Rotate<T>& p, int64_t task) {
     for (int64_t head = 0; head < p.heads; ++head) {
       const T* x = p.x + row * p.x_row + head * p.size;
       T* y = p.y + (row * p.heads + head) * p.size;
-      LCR_VECTOR
-      for (int64_t j = 0; j < half; ++j) {
-        const float turn = p.sign * sin[j];
-        const float first = widen(x[j]), second = widen(x[j + half]);
-        narrow(first * cos[j] - second * turn, y[j]);
-        narrow(first * turn + second * cos[j], y[j + half]);
-      }
+      by_lanes(half, [&](int64_t j, int64_t n) {
+        const Lanes c = load(cos + j, n), turn = p.sign * load(sin + j, n);
+        const Lanes first = load(x + j, n), second = load(x + j + half, n);
+        store(first * c - second * turn, y + j, n);
+        store(first * turn + second * c, y + j + half, n);
+      });
     }
   }
-}
-
-// As many channels as fit a register, or fewer of them with zeros behind.
-#if defined(__AVX512F__)
-constexpr int64_t kLanes = 16;
-#elif defined(__AVX2__)
-constexpr int64_t kLanes = 8;
-#else
-constexpr int64_t kLanes = 4;
-#endif
-typedef float Lanes __attribute__((vector_size(4 * kLanes)));
-typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
-typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
-
-inline Lanes load(const float* x) {
-  Lanes lanes;
-  std::memcpy(&lanes, x, sizeof(lanes));
-  return lanes;
-}
-inline Lanes load(const Bfloat16* x) {
-  Halves halves;
-  std::memcpy(&halves, x, sizeof(halves));
-  return Lanes(__builtin_convertvector(halves, Bits) << 16);
-}
-inline void store(const Lanes& lanes, float* x) { std::memcpy(x, &lanes, sizeof(lanes)); }
-inline void store(const Lanes& lanes, Bfloat16* x) {
-  const Bits bits = Bits(lanes), rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  const Bits number = Bits(lanes == lanes);  // all ones, or none for NaN
-  const Halves halves = __builtin_convertvector((rounded & number) | (0x7fc0 & ~number), Halves);
-  std::memcpy(x, &halves, sizeof(halves));
-}
-
-template <class T>
-inline Lanes load(const T* x, int64_t count) {
-  if (count == kLanes) return load(x);
-  T values[kLanes] = {};
-  std::copy_n(x, count, values);
-  return load(values);
-}
-template <class T>
-inline void store(const Lanes& lanes, T* x, int64_t count) {
-  if (count == kLanes) return store(lanes, x);
-  T values[kLanes];
-  store(lanes, values);
-  std::copy_n(values, count, x);
 }
 
 // Calls f(channel, count) for `channels`, a register's worth at a time. Where they are no
@@ -232,13 +165,6 @@ inline void lanes_up_to(int64_t channels, F f) {
     f(channels - kLanes, kLanes);
   else
     f(j, channels - j);
-}
-
-// Not less than 0 but for NaN, which stays.
-inline Lanes rectify(const Lanes& x) { return Lanes(Bits(x) & ~Bits(x <= 0.0f)); }
-// The gradient where that lets it through.
-inline Lanes rectify(const Lanes& gradient, const Lanes& x) {
-  return Lanes(Bits(gradient) & ~Bits(x <= 0.0f));
 }
 
 template <class T>
@@ -331,138 +257,158 @@ void difference_backward(const DifferenceBackward<T>& p, int64_t task) {
     }
 }
 
-// Calls f(tap, neighbour) for the taps of a 3 x 3 window around a token that lie in the
-// frame; `back` mirrors the window.
-template <bool back, class F>
-inline __attribute__((always_inline)) void window(int64_t row, int64_t column, int64_t height,
-                                                  int64_t width, F f) {
-  const bool inside = row > 0 && row < height - 1 && column > 0 && column < width - 1;
+// Some channels of a frame, widened, with a border of zeros around: a frame is read once, not
+// once a tap, and its tokens lie together.
+class Padded {
+ public:
+  Padded(int64_t height, int64_t width)
+      : height_(height), width_(width), lanes_((height + 2) * (width + 2)) {}
+
+  template <class T>
+  void read(const T* x, int64_t channels, int64_t count) {
+    for (int64_t row = 0, token = 0; row < height_; ++row)
+      for (int64_t column = 0; column < width_; ++column, ++token)
+        lanes_[corner(row, column) + width_ + 3] = load(x + token * channels, count);
+  }
+  // Where the window around a token begins, and how far from there a tap lies.
+  int64_t corner(int64_t row, int64_t column) const { return row * (width_ + 2) + column; }
+  int64_t offset(int tap) const { return tap / 3 * (width_ + 2) + tap % 3; }
+  const Lanes* at(int64_t place) const { return lanes_.data() + place; }
+
+ private:
+  int64_t height_, width_;
+  std::vector<Lanes> lanes_;
+};
+
+struct Taps {
+  Lanes of[9];
+
+  Taps(const float* taps, int64_t channels, int64_t count) {
+    for (int tap = 0; tap < 9; ++tap) of[tap] = load(taps + tap * channels, count);
+  }
+};
+
+// y = second * b + first * a, or added + first * a. The second product comes first, as where it
+// was kept and is added: a clip gives the bits of its frames. `back` mirrors the windows.
+template <bool back, bool both, class T>
+inline void convolve(const CausalShift<T>& p, const Padded& a, const Padded& b, const T* added,
+                     const Taps& first, const Taps& second, T* y, int64_t count) {
+  for (int64_t row = 0, token = 0; row < p.height; ++row)
+    for (int64_t column = 0; column < p.width; ++column, ++token) {
+      const Lanes *window = a.at(a.corner(row, column)), *other = b.at(b.corner(row, column));
+      Lanes sum = added ? load(added + token * p.channels, count) : Lanes{};
+      if (both) {
 #pragma GCC unroll 9
-  for (int tap = 0; tap < 9; ++tap) {
-    const int64_t r = row + tap / 3 - 1, c = column + tap % 3 - 1;
-    if (inside || (r >= 0 && r < height && c >= 0 && c < width))
-      f(back ? 8 - tap : tap, r * width + c);
-  }
-}
-
-// y = second * b + first * a, or added + first * a, or first * a alone. The second product
-// comes first, as where it was kept and is added: a clip gives the bits of its frames.
-template <bool back, bool full, class T>
-inline void convolve(const CausalShift<T>& p, const T* a, const T* b, const T* added,
-                     const float* first, const float* second, T* y, int64_t count) {
-  const int64_t c = p.channels, n = full ? kLanes : count;
-  Lanes one[9], two[9];
-  for (int tap = 0; tap < 9; ++tap) {
-    one[tap] = load(first + tap * c, n);
-    two[tap] = load(second + tap * c, n);
-  }
-  for (int64_t row = 0; row < p.height; ++row)
-    for (int64_t column = 0; column < p.width; ++column) {
-      const int64_t token = row * p.width + column;
-      Lanes sum = added ? load(added + token * c, n) : Lanes{};
-      if (b)
-        window<back>(row, column, p.height, p.width,
-                     [&](int tap, int64_t at) { sum += two[tap] * load(b + at * c, n); });
-      window<back>(row, column, p.height, p.width,
-                   [&](int tap, int64_t at) { sum += one[tap] * load(a + at * c, n); });
-      store(sum, y + token * c, n);
+        for (int tap = 0; tap < 9; ++tap)
+          sum += second.of[back ? 8 - tap : tap] * other[b.offset(tap)];
+      }
+#pragma GCC unroll 9
+      for (int tap = 0; tap < 9; ++tap)
+        sum += first.of[back ? 8 - tap : tap] * window[a.offset(tap)];
+      store(sum, y + token * p.channels, count);
     }
-}
-
-template <bool back, class T>
-void convolve(const CausalShift<T>& p, const T* a, const T* b, const T* added,
-              const float* first, const float* second, T* y, int64_t count) {
-  if (count == kLanes)
-    convolve<back, true>(p, a, b, added, first, second, y, count);
-  else
-    convolve<back, false>(p, a, b, added, first, second, y, count);
 }
 
 // Calls f(channel, count) for a task's channels, a register's worth at a time.
 template <class T, class F>
 inline void lanes_of(const CausalShift<T>& p, int64_t task, F f) {
-  const int64_t first = task % p.blocks() * p.kChannels;
-  const int64_t last = std::min(p.channels, first + p.kChannels);
-  for (int64_t j = first; j < last; j += kLanes) f(j, std::min(kLanes, last - j));
+  const int64_t start = task % p.blocks() * p.kChannels;
+  by_lanes(std::min(p.channels - start, p.kChannels),
+           [&](int64_t j, int64_t count) { f(start + j, count); });
 }
 
 template <class T>
 void causal_shift(const CausalShift<T>& p, int64_t task) {
   const int64_t frame = task / p.blocks(), clip = frame / p.frames, t = frame % p.frames;
-  const int64_t size = p.height * p.width * p.channels;
-  const T* x = p.x + frame * size;
-  const float *now = p.taps, *last = p.taps + 9 * p.channels;
+  const int64_t c = p.channels, size = p.height * p.width * c;
   const T* none = nullptr;
+  Padded now(p.height, p.width), last(p.height, p.width);
   lanes_of(p, task, [&](int64_t j, int64_t count) {
-    const T* past = t ? x - size + j : none;
-    const T* before = t ? none : p.before + clip * size + j;
+    const T* x = p.x + frame * size + j;
     T* y = p.y + frame * size + j;
-    convolve<false>(p, x + j, past, before, now + j, last + j, y, count);
+    const Taps first(p.taps + j, c, count), second(p.taps + 9 * c + j, c, count);
+    now.read(x, c, count);
+    if (t) {
+      last.read(x - size, c, count);
+      convolve<false, true>(p, now, last, none, first, second, y, count);
+    } else {
+      const T* before = p.before + clip * size + j;
+      convolve<false, false>(p, now, now, before, first, first, y, count);
+    }
+    T* kept = p.kept + clip * size + j;
     if (t == p.frames - 1)
-      convolve<false>(p, x + j, none, none, last + j, last + j, p.kept + clip * size + j, count);
+      convolve<false, false>(p, now, now, none, second, second, kept, count);
   });
 }
 
-template <bool full, class T>
-inline void tap_gradients(const CausalShift<T>& p, const T* x, const T* dy, const T* dnext,
-                          float* shares, int64_t count) {
-  const int64_t c = p.channels, n = full ? kLanes : count;
+// Of the taps on this frame and on the one before it.
+template <class T>
+inline void tap_gradients(const CausalShift<T>& p, const Padded& x, const Padded& dy,
+                          const Padded* dnext, float* shares, int64_t count) {
   Lanes one[9] = {}, two[9] = {};
+  const int64_t middle = x.offset(4);
   for (int64_t row = 0; row < p.height; ++row)
     for (int64_t column = 0; column < p.width; ++column) {
-      const int64_t token = row * p.width + column;
-      const Lanes now = load(dy + token * c, n);
-      const Lanes next = dnext ? load(dnext + token * c, n) : Lanes{};
-      window<false>(row, column, p.height, p.width, [&](int tap, int64_t at) {
-        const Lanes seen = load(x + at * c, n);
-        one[tap] += now * seen;
-        two[tap] += next * seen;
-      });
+      const int64_t corner = x.corner(row, column);
+      const Lanes* window = x.at(corner);
+      const Lanes now = *dy.at(corner + middle);
+      const Lanes next = dnext ? *dnext->at(corner + middle) : Lanes{};
+#pragma GCC unroll 9
+      for (int tap = 0; tap < 9; ++tap) {
+        one[tap] += now * window[x.offset(tap)];
+        two[tap] += next * window[x.offset(tap)];
+      }
     }
   for (int tap = 0; tap < 9; ++tap) {
-    store(one[tap], shares + tap * c, n);
-    store(two[tap], shares + (9 + tap) * c, n);
+    store(one[tap], shares + tap * p.channels, count);
+    store(two[tap], shares + (9 + tap) * p.channels, count);
   }
 }
 
 template <class T>
 void causal_shift_backward(const CausalShift<T>& p, int64_t task) {
   const int64_t frame = task / p.blocks(), clip = frame / p.frames, t = frame % p.frames;
-  const int64_t size = p.height * p.width * p.channels;
-  const float *now = p.taps, *last = p.taps + 9 * p.channels;
+  const int64_t c = p.channels, size = p.height * p.width * c;
   const T* none = nullptr;
+  Padded x(p.height, p.width), dy(p.height, p.width), dnext(p.height, p.width);
   lanes_of(p, task, [&](int64_t j, int64_t count) {
-    const T *x = p.x + frame * size + j, *dy = p.dy + frame * size + j;
+    const Taps first(p.taps + j, c, count), second(p.taps + 9 * c + j, c, count);
+    x.read(p.x + frame * size + j, c, count);
+    dy.read(p.dy + frame * size + j, c, count);
     // What comes back from the next frame, or from what was kept for it.
     const T* dkept = p.dkept ? p.dkept + clip * size + j : none;
-    const T* dnext = t < p.frames - 1 ? dy + size : dkept;
-    convolve<true>(p, dy, dnext, none, now + j, last + j, p.dx + frame * size + j, count);
-    float* shares = p.shares + frame * 18 * p.channels + j;
-    if (count == kLanes)
-      tap_gradients<true>(p, x, dy, dnext, shares, count);
-    else
-      tap_gradients<false>(p, x, dy, dnext, shares, count);
+    const T* later = t < p.frames - 1 ? p.dy + (frame + 1) * size + j : dkept;
+    T* dx = p.dx + frame * size + j;
+    if (later) {
+      dnext.read(later, c, count);
+      convolve<true, true>(p, dy, dnext, none, first, second, dx, count);
+    } else {
+      convolve<true, false>(p, dy, dy, none, first, first, dx, count);
+    }
+    float* shares = p.shares + frame * 18 * c + j;
+    tap_gradients(p, x, dy, later ? &dnext : nullptr, shares, count);
   });
 }
 
 template <class T>
 void add_norm(const AddNorm<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows, (task + 1) * p.kRows), c = p.channels;
-  const float *weight = p.weight, *bias = p.bias;
   for (int64_t row = task * p.kRows; row < end; ++row) {
     const float* x = p.x + row * c;
     if (p.branch) {
       const float *branch = p.branch + row * c, share = p.share_of(row);
       float* sum = p.sum + row * c;
-      LCR_VECTOR
-      for (int64_t j = 0; j < c; ++j) sum[j] = x[j] + share * branch[j];
+      by_lanes(c, [&](int64_t j, int64_t n) {
+        store(load(x + j, n) + share * load(branch + j, n), sum + j, n);
+      });
       x = sum;
     }
     T* normed = p.normed + row * c;
     const Moments m = moments(x, c, p.eps);
-    LCR_VECTOR
-    for (int64_t j = 0; j < c; ++j)
-      narrow((x[j] - m.mean) * m.rstd * weight[j] + bias[j], normed[j]);
+    by_lanes(c, [&](int64_t j, int64_t n) {
+      const Lanes scaled = (load(x + j, n) - m.mean) * m.rstd * load(p.weight + j, n);
+      store(scaled + load(p.bias + j, n), normed + j, n);
+    });
   }
 }
 
@@ -471,88 +417,83 @@ void add_norm_backward(const AddNorm<T>& p, int64_t task) {
   const int64_t end = std::min(p.rows, (task + 1) * p.kRows), c = p.channels;
   float *dweight = p.shares + 2 * task * c, *dbias = dweight + c;
   std::fill(dweight, dweight + 2 * c, 0.0f);
-  const float* weight = p.weight;
   for (int64_t row = task * p.kRows; row < end; ++row) {
     const float* x = p.x + row * c;
     const T* dnormed = p.dnormed + row * c;
     const Moments m = moments(x, c, p.eps);
-    float sum = 0, along = 0;
-#pragma omp simd reduction(+ : sum, along)
-    for (int64_t j = 0; j < c; ++j) {
-      const float n = (x[j] - m.mean) * m.rstd, g = widen(dnormed[j]), dn = g * weight[j];
-      dweight[j] += g * n;
-      dbias[j] += g;
+    Lanes sum{}, along{};
+    by_lanes(c, [&](int64_t j, int64_t n) {
+      const Lanes normed = (load(x + j, n) - m.mean) * m.rstd, g = load(dnormed + j, n);
+      const Lanes dn = g * load(p.weight + j, n);  // 0 behind the last
+      store(load(dweight + j, n) + g * normed, dweight + j, n);
+      store(load(dbias + j, n) + g, dbias + j, n);
       sum += dn;
-      along += dn * n;
-    }
-    const float mean = sum / c, part = along / c, share = p.share_of(row);
-    // Any readable numbers where there is no gradient: they are not used.
-    const float* dsum = p.dsum ? p.dsum + row * c : x;
-    const bool more = p.dsum;
-    float* dx = p.dx + row * c;
-    LCR_VECTOR
-    for (int64_t j = 0; j < c; ++j) {
-      const float n = (x[j] - m.mean) * m.rstd, dn = widen(dnormed[j]) * weight[j];
-      dx[j] = m.rstd * (dn - mean - n * part) + (more ? dsum[j] : 0.0f);
-    }
-    if (!p.dbranch) continue;
-    float* dbranch = p.dbranch + row * c;
-    LCR_VECTOR
-    for (int64_t j = 0; j < c; ++j) dbranch[j] = share * dx[j];
+      along += dn * normed;
+    });
+    const float mean = sum_of(sum) / c, part = sum_of(along) / c, share = p.share_of(row);
+    by_lanes(c, [&](int64_t j, int64_t n) {
+      const Lanes normed = (load(x + j, n) - m.mean) * m.rstd;
+      const Lanes dn = load(dnormed + j, n) * load(p.weight + j, n);
+      Lanes dx = m.rstd * (dn - mean - normed * part);
+      if (p.dsum) dx += load(p.dsum + row * c + j, n);
+      store(dx, p.dx + row * c + j, n);
+      if (p.dbranch) store(share * dx, p.dbranch + row * c + j, n);
+    });
   }
+}
+
+// Calls f(i, count) for the entries of a task.
+template <class T, class F>
+inline void entries_of(const SquaredRelu<T>& p, int64_t task, F f) {
+  const int64_t start = task * p.kStretch;
+  by_lanes(std::min(p.entries - start, p.kStretch),
+           [&](int64_t i, int64_t n) { f(start + i, n); });
 }
 
 template <class T>
 void squared_relu(const SquaredRelu<T>& p, int64_t task) {
-  const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
-  T* y = p.y;
-  LCR_VECTOR
-  for (int64_t i = task * p.kStretch; i < end; ++i) {
-    const float x = widen(y[i]);
-    narrow(x <= 0 ? 0.0f : x * x, y[i]);
-  }
+  entries_of(p, task, [&](int64_t i, int64_t n) {
+    const Lanes x = rectify(load(p.y + i, n));
+    store(x * x, p.y + i, n);
+  });
 }
 
 template <class T>
 void squared_relu_backward(const SquaredRelu<T>& p, int64_t task) {
-  const int64_t end = std::min(p.entries, (task + 1) * p.kStretch);
-  const T *y = p.y, *dy = p.dy;
-  T* dx = p.dx;
-  LCR_VECTOR
-  for (int64_t i = task * p.kStretch; i < end; ++i)
-    narrow(2.0f * std::sqrt(widen(y[i])) * widen(dy[i]), dx[i]);
+  entries_of(p, task, [&](int64_t i, int64_t n) {
+    store(2.0f * square_root(load(p.y + i, n)) * load(p.dy + i, n), p.dx + i, n);
+  });
 }
 
-// Calls f(i, share) for the entries of a task.
+// Calls f(i, count, share) for the entries of a task.
 template <class T, class F>
 inline void entries_of(const AddGated<T>& p, int64_t task, F f) {
-  const int64_t clip = task / p.stretches(), first = task % p.stretches() * p.kStretch;
-  const int64_t end = std::min(p.entries, first + p.kStretch);
+  const int64_t clip = task / p.stretches(), start = task % p.stretches() * p.kStretch;
   const float share = p.share ? p.share[clip] : 1.0f;
-  LCR_VECTOR
-  for (int64_t i = clip * p.entries + first; i < clip * p.entries + end; ++i) f(i, share);
+  by_lanes(std::min(p.entries - start, p.kStretch),
+           [&](int64_t i, int64_t n) { f(clip * p.entries + start + i, n, share); });
 }
 
 template <class T>
 void add_gated(const AddGated<T>& p, int64_t task) {
-  const T *a = p.a, *b = p.b;
-  const float* x = p.x;
-  float* y = p.y;
-  entries_of(p, task, [=](int64_t i, float share) {
-    y[i] = x[i] + share * (sigmoid(widen(a[i])) * widen(b[i]));
+  entries_of(p, task, [&](int64_t i, int64_t n, float share) {
+    const Lanes gated = sigmoid(load(p.a + i, n)) * load(p.b + i, n);
+    store(load(p.x + i, n) + share * gated, p.y + i, n);
   });
 }
 
 template <class T>
 void add_gated_backward(const AddGated<T>& p, int64_t task) {
-  const T *a = p.a, *b = p.b;
-  const float* dy = p.dy;
-  T *da = p.da, *db = p.db;
-  entries_of(p, task, [=](int64_t i, float share) {
-    const float s = sigmoid(widen(a[i])), g = share * dy[i];
-    narrow(g * s, db[i]);
-    narrow(g * widen(b[i]) * s * (1.0f - s), da[i]);
+  entries_of(p, task, [&](int64_t i, int64_t n, float share) {
+    const Lanes s = sigmoid(load(p.a + i, n)), g = share * load(p.dy + i, n);
+    store(g * s, p.db + i, n);
+    store(g * load(p.b + i, n) * s * (1.0f - s), p.da + i, n);
   });
+}
+
+template <class From, class To>
+void convert(const From* x, To* y, int64_t count) {
+  by_lanes(count, [&](int64_t i, int64_t n) { store(load(x + i, n), y + i, n); });
 }
 
 template <class T>
@@ -567,7 +508,8 @@ constexpr FusedTable<T> table() {
 }  // namespace
 
 extern const FusedKernel LCR_NAME(fused_kernel);
-const FusedKernel LCR_NAME(fused_kernel) = {LCR_STRING(LCR_ISA), supported, table<float>(),
-                                            table<Bfloat16>()};
+const FusedKernel LCR_NAME(fused_kernel) = {LCR_STRING(LCR_ISA),      supported,
+                                            table<float>(),           table<Bfloat16>(),
+                                            convert<float, Bfloat16>, convert<Bfloat16, float>};
 
 }  // namespace lcr

@@ -207,6 +207,8 @@ struct FusedKernel {
   bool (*supported)();
   FusedTable<float> single;
   FusedTable<Bfloat16> half;
+  void (*round)(const float* x, Bfloat16* y, int64_t count);
+  void (*widen)(const Bfloat16* x, float* y, int64_t count);
 
   const FusedTable<float>& table(float) const { return single; }
   const FusedTable<Bfloat16>& table(Bfloat16) const { return half; }

@@ -1,0 +1,145 @@
+// A register's worth of activations, widened to float32, and their arithmetic. Loops over
+// it are vector code with every compiler, bfloat16 included.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#include "cpu_support.h"
+
+namespace lcr {
+inline namespace LCR_ISA {
+
+#if defined(__AVX512F__)
+constexpr int64_t kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int64_t kLanes = 8;
+#else
+constexpr int64_t kLanes = 4;
+#endif
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
+inline Lanes load(const float* x) {
+  Lanes lanes;
+  std::memcpy(&lanes, x, sizeof(lanes));
+  return lanes;
+}
+inline Lanes load(const Bfloat16* x) {
+  Halves halves;
+  std::memcpy(&halves, x, sizeof(halves));
+  return Lanes(__builtin_convertvector(halves, Bits) << 16);
+}
+inline void store(const Lanes& lanes, float* x) { std::memcpy(x, &lanes, sizeof(lanes)); }
+inline void store(const Lanes& lanes, Bfloat16* x) {
+  const Bits bits = Bits(lanes), rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const Bits number = Bits(lanes == lanes);  // all ones, or none for NaN
+  const Halves halves = __builtin_convertvector((rounded & number) | (0x7fc0 & ~number), Halves);
+  std::memcpy(x, &halves, sizeof(halves));
+}
+
+// The first `count` of them alone; zeros behind.
+template <class T>
+inline Lanes load(const T* x, int64_t count) {
+  if (count == kLanes) return load(x);
+  T values[kLanes] = {};
+  std::copy_n(x, count, values);
+  return load(values);
+}
+template <class T>
+inline void store(const Lanes& lanes, T* x, int64_t count) {
+  if (count == kLanes) return store(lanes, x);
+  T values[kLanes];
+  store(lanes, values);
+  std::copy_n(values, count, x);
+}
+inline Lanes first(const Lanes& lanes, int64_t count) {
+  if (count == kLanes) return lanes;
+  float values[kLanes] = {};
+  std::memcpy(values, &lanes, count * sizeof(float));
+  return load(values);
+}
+
+// Calls f(j, count) for `size` entries, a register's worth at a time.
+template <class F>
+inline __attribute__((always_inline)) void by_lanes(int64_t size, F f) {
+  int64_t j = 0;
+  for (; j + kLanes <= size; j += kLanes) f(j, kLanes);
+  if (j < size) f(j, size - j);
+}
+
+inline float sum_of(const Lanes& lanes) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(__m512(lanes));
+#else
+  float sum = 0;
+  for (int64_t j = 0; j < kLanes; ++j) sum += lanes[j];
+  return sum;
+#endif
+}
+
+inline Lanes choose(const Integers& mask, const Lanes& yes, const Lanes& no) {
+  return Lanes((Bits(yes) & Bits(mask)) | (Bits(no) & ~Bits(mask)));
+}
+
+// Not less than 0 but for NaN, which stays.
+inline Lanes rectify(const Lanes& x) { return Lanes(Bits(x) & ~Bits(x <= 0.0f)); }
+// The gradient where that lets it through.
+inline Lanes rectify(const Lanes& gradient, const Lanes& x) {
+  return Lanes(Bits(gradient) & ~Bits(x <= 0.0f));
+}
+
+// decay_exp of bi_wkv_math.h.
+inline Lanes exp_below_0(const Lanes& x) {
+  const Lanes clipped = choose(x > -88.1f, x, Lanes{} - 88.1f);
+  const Integers n = __builtin_convertvector(clipped * 1.44269504f - 0.5f, Integers);
+  const Lanes whole = __builtin_convertvector(n, Lanes);
+  const Lanes f = (clipped - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  Lanes p = Lanes{} + 1.0f / 5040;
+  p = p * f + 1.0f / 720;
+  p = p * f + 1.0f / 120;
+  p = p * f + 1.0f / 24;
+  p = p * f + 1.0f / 6;
+  p = p * f + 0.5f;
+  p = p * f + 1.0f;
+  p = p * f + 1.0f;
+  return p * Lanes((n + 127) << 23);
+}
+
+// 1 / x to about one unit in the last place, for x from 1 to 2. A division takes as long as
+// ten products.
+inline Lanes inverse(const Lanes& x) {
+#if defined(__AVX512F__)
+  const Lanes y = Lanes(_mm512_rcp14_ps(__m512(x)));
+  return y + y * (1.0f - x * y);
+#else
+  return 1.0f / x;
+#endif
+}
+
+// 1 / (1 + exp(-x)) without overflow; NaN stays NaN.
+inline Lanes sigmoid(const Lanes& x) {
+  const Lanes e = exp_below_0(Lanes(Bits(x) | 0x80000000u));
+  const Lanes y = choose(x < 0.0f, e, Lanes{} + 1.0f) * inverse(1.0f + e);
+  return choose(x == x, y, x);
+}
+
+inline Lanes square_root(const Lanes& x) {
+#if defined(__AVX512F__)
+  return Lanes(_mm512_sqrt_ps(__m512(x)));
+#else
+  Lanes y;
+  for (int64_t j = 0; j < kLanes; ++j) y[j] = std::sqrt(x[j]);
+  return y;
+#endif
+}
+
+}  // inline namespace LCR_ISA
+}  // namespace lcr
