@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.fused import normed_difference
+from ..ops.fused import for_products, normed_difference
 from .elapsed import one_interval_ago
 from .state import Tree
 
@@ -128,7 +128,8 @@ class CausalConvStem(PatchEmbed):
         self, frames: Tensor, before: Tree, elapsed: Tensor | None = None
     ) -> tuple[Tensor, Tree]:
         """Embed frames; kept is the second product of every layer."""
-        maps = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        maps = for_products(frames).flatten(0, 1)
+        maps = maps.contiguous(memory_format=torch.channels_last)
         kept = []
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             (weight,) = conv.parameters()

@@ -3,19 +3,22 @@
 PyTorch gives float32 products to its BLAS. Over thousands of rows, which come from
 memory, oneDNN took 10 to 18 % less time where it was measured (MKL on Zen 4), and it
 adds the bias on the way; over hundreds the two are alike. In bfloat16 PyTorch takes
-oneDNN by itself.
+oneDNN by itself, but copies the bias to every row first, which takes as long again as
+the product where that is fast, and rounds weights on as many threads as there are,
+though to wake one takes longer.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.flop_counter import register_flop_formula
 
+from .extension import is_loaded_or_warn
 from .fused import has_hooks, is_plain_on_cpu
 
 LEAST_ROWS = 1024
@@ -26,7 +29,7 @@ def linear(layer: nn.Module, x: Tensor) -> Tensor:
 
     Args:
         layer: A linear layer, or what stands in for one: whatever is not just an
-            ``nn.Linear`` in float32 is called.
+            ``nn.Linear`` with weights in float32 is called.
         x: ``[..., in_features]``.
 
     Returns:
@@ -37,17 +40,27 @@ def linear(layer: nn.Module, x: Tensor) -> Tensor:
     return layer(x)
 
 
-def _is_for_onednn(layer: nn.Module, x: Tensor) -> bool:
+def _is_for_onednn(layer: nn.Module, x: Tensor) -> TypeGuard[nn.Linear]:
     return (
         type(layer) is nn.Linear
         and not has_hooks(layer)
-        and x.dtype == layer.weight.dtype == torch.float32
+        and layer.weight.dtype == torch.float32
         and x.numel() >= LEAST_ROWS * x.shape[-1]
         and is_plain_on_cpu(x, *layer.parameters(recurse=False))
-        and not torch.is_autocast_enabled("cpu")
         and torch.backends.mkldnn.is_available()
         and bool(torch.backends.mkldnn.enabled)
+        and _is_faster(x.dtype)
     )
+
+
+def _is_faster(dtype: torch.dtype) -> bool:
+    if torch.is_autocast_enabled("cpu"):
+        return (
+            dtype == torch.get_autocast_dtype("cpu") == torch.bfloat16
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            and is_loaded_or_warn("cpu")
+        )
+    return dtype == torch.float32
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -58,6 +71,9 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.dtype != weight.dtype:
+            weight = torch.ops.lcr.convert_cpu(weight.contiguous())
+            bias = None if bias is None else torch.ops.lcr.convert_cpu(bias)
         ctx.save_for_backward(x, weight)
         y = _product(x.reshape(-1, x.shape[-1]), weight, bias)
         # Not a view, which whoever comes next could not overwrite.
@@ -76,6 +92,11 @@ class _Linear(torch.autograd.Function):
             dweight = rows.t() @ x.reshape(-1, x.shape[-1])
         if for_bias:
             dbias = rows.sum(dim=0)
+        if dy.dtype != torch.float32:
+            dweight, dbias = (
+                None if x is None else torch.ops.lcr.convert_cpu(x.contiguous())
+                for x in (dweight, dbias)
+            )
         return dx, dweight, dbias
 
 

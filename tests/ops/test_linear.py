@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lcr_mmaction.ops import linear as module
+from lcr_mmaction.ops.extension import why_missing
 from lcr_mmaction.ops.linear import LEAST_ROWS, linear
 
 pytestmark = pytest.mark.skipif(
@@ -44,6 +45,30 @@ def test_matches_the_layer_in_float64(bias, view):
     for value, reference in zip(*results, strict=True):
         assert value.shape == reference.shape
         assert (value.double() - reference).norm() < 1e-6 * reference.norm()
+
+
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bfloat16 in oneDNN"
+)
+@pytest.mark.skipif(why_missing("cpu") is not None, reason="there is no CPU kernel")
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_are_rounded_once_under_autocast(bias):
+    torch.manual_seed(0)
+    layer = nn.Linear(12, 20, bias=bias)
+    x = torch.randn(SHAPE, dtype=torch.bfloat16, requires_grad=True)
+    dy = torch.randn(*SHAPE[:-1], 20, dtype=torch.bfloat16)
+    exact = nn.Linear(12, 20, bias=bias, dtype=torch.float64)
+    exact.load_state_dict(layer.state_dict())
+    double = x.detach().double().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert used(layer, x)
+        y = linear(layer, x)
+    actual = [y, *torch.autograd.grad(y, [x, *layer.parameters()], dy)]
+    y = exact(double)
+    expected = [y, *torch.autograd.grad(y, [double, *exact.parameters()], dy.double())]
+    for i, (value, reference) in enumerate(zip(actual, expected, strict=True)):
+        assert value.dtype == (torch.bfloat16 if i < 2 else torch.float32)
+        assert (value.double() - reference).norm() < 5e-3 * reference.norm()
 
 
 def test_what_needs_no_gradient_gets_none():

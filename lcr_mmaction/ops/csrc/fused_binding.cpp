@@ -463,6 +463,18 @@ std::tuple<Tensor, Tensor> add_gated_backward(const Tensor& dy, const Tensor& a,
   return {da, db};
 }
 
+// A parameter or its gradient in the other of the two types, on one thread: to wake a second
+// one takes longer.
+Tensor convert(const Tensor& x) {
+  const bool round = x.scalar_type() == at::kFloat;
+  Tensor y = at::empty(x.sizes(), x.options().dtype(round ? at::kBFloat16 : at::kFloat));
+  if (round)
+    kernel().round(read<>(x), write<Bfloat16>(y), x.numel());
+  else
+    kernel().widen(read<Bfloat16>(x), write<>(y), x.numel());
+  return y;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(lcr, m) {
@@ -482,6 +494,7 @@ TORCH_LIBRARY_FRAGMENT(lcr, m) {
   m.def("squared_relu_cpu_backward", squared_relu_backward);
   m.def("add_gated_cpu", add_gated);
   m.def("add_gated_cpu_backward", add_gated_backward);
+  m.def("convert_cpu", convert);
 }
 
 }  // namespace lcr
