@@ -43,6 +43,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, list[float]]:
     from mmengine.registry import init_default_scope
 
     from lcr_mmaction.upstream.allocator import keep_memory
+    from lcr_runtime.engines import memory
 
     keep_memory()
     torch.set_num_threads(args.threads)
@@ -54,7 +55,8 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, list[float]]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def logits() -> torch.Tensor:
-        return model.cls_head(model.backbone(clips))
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+            return model.cls_head(model.backbone(clips)).float()
 
     def forward() -> None:
         model.eval()
@@ -75,6 +77,8 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, list[float]]:
             call()
             if number:  # the first call warms up
                 times[what].append(clock() - begun)
+        if not number:  # as KeepMemoryHook does, where it does
+            getattr(memory, "move_to_large_pages", bool)()
     return times
 
 
@@ -92,6 +96,7 @@ def main() -> None:
     parser.add_argument("before", type=Path, help="another checkout")
     parser.add_argument("--configs", nargs="+", choices=SHAPES, default=[*SHAPES])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true", help="under autocast")
     parser.add_argument("--clock", choices=CLOCKS, default="processor")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each")
     parser.add_argument("--calls", type=int, default=20, help="of a process")

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from lcr_mmaction.upstream.allocator import keep_memory
+from lcr_runtime.engines.memory import move_to_large_pages
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -81,11 +82,13 @@ def take_turns(
             in any case and no further one that would pass the limit.
     """
     taken: dict[Key, list[float]] = {key: [] for key in calls}
-    for _ in range(repeats + 1):
+    for number in range(repeats + 1):
         for key, call in calls.items():
             own = taken[key]
             if not own or sum(own) + own[-1] <= limit:
                 own.append(seconds(call, device))
+        if not number and device == "cpu":
+            move_to_large_pages()  # as training does
     return {
         key: Times(tuple(own[1:] or own), len(own) > 1) for key, own in taken.items()
     }

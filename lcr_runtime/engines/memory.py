@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,14 +26,26 @@ def large_pages() -> Iterator[None]:
     nine tenths is moved, so that hardly more is taken. Elsewhere than on Linux, where
     the system is set to ``never`` or refuses, nothing happens.
     """
-    before = _in_use() if _offered() else None
+    before = _in_use() if _offered() else set()
     yield
-    if before is None:
-        return
+    move_to_large_pages(before)
+
+
+def move_to_large_pages(kept: Set[int] = frozenset()) -> int:
+    """Move the process's own memory to large pages, as :func:`large_pages` does.
+
+    Args:
+        kept: Addresses of large pages that stay as they are.
+
+    Returns:
+        How many large pages it is on now, of those that were to be moved.
+    """
+    if not _offered():
+        return 0
     advise = ctypes.CDLL(None).madvise
     advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for page in sorted(_in_use() - before):
-        advise(page, _SIZE, _COLLAPSE)
+    pages = sorted(_in_use() - kept)
+    return sum(not advise(page, _SIZE, _COLLAPSE) for page in pages)
 
 
 def _offered() -> bool:

@@ -6,8 +6,12 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
+
+from lcr_mmaction.hooks import keep_memory as hook
 
 FAULTS = """if True:
     import resource, sys
@@ -45,3 +49,20 @@ def test_a_second_step_needs_no_fresh_pages_unless_the_user_says_so():
     assert kept and faults < 1000
     kept, faults = page_faults(MALLOC_TRIM_THRESHOLD_="131072")
     assert not kept and faults > 5000
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_kept_is_moved_to_large_pages_once_for_each_kind(monkeypatch, kept):
+    moves = []
+    monkeypatch.setattr(hook, "keep_memory", lambda: kept)
+    monkeypatch.setattr(hook, "move_to_large_pages", lambda: moves.append(1))
+    runner = SimpleNamespace(
+        model=torch.nn.Linear(1, 1), logger=SimpleNamespace(info=lambda text: None)
+    )
+    keeping = hook.KeepMemoryHook()
+    keeping.before_run(runner)
+    for step in range(3):
+        keeping.after_train_iter(runner, step)
+    assert len(moves) == kept
+    keeping.after_val_iter(runner, 0)
+    assert len(moves) == 2 * kept
