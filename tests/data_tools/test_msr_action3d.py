@@ -14,12 +14,19 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from scipy.io import savemat
 
+from lcr_mmaction.streaming.timeline import (
+    find_timelines,
+    find_video,
+    read_timeline,
+)
+from lcr_runtime.video import open_video
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tools" / "data" / "msr_action3d"
 
 
-def run_tool(*args: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, FOLDER / "convert.py", *args]
+def run_tool(*args: object, tool: str = "convert.py") -> subprocess.CompletedProcess:
+    command = [sys.executable, FOLDER / tool, *args]
     return subprocess.run(
         [str(argument) for argument in command],
         capture_output=True,
@@ -199,3 +206,30 @@ def test_names_that_are_no_clips_are_refused(tmp_path):
     assert run.returncode != 0 and "a21_s01_e01_sdepth.mat" in run.stderr
     run = run_tool(tmp_path / "nowhere", "--out", tmp_path / "out")
     assert run.returncode != 0 and "is not a folder" in run.stderr
+
+
+def test_clips_are_joined_into_a_video_a_person_with_their_times(tmp_path):
+    root, out = tmp_path / "msr", tmp_path / "streams"
+    run_tool(write_clips(tmp_path / "in"), "--out", root, "--size", 32)
+    run = run_tool(root, "a_train", "--out", out, tool="join_streams.py")
+    assert run.returncode == 0, run.stderr
+    paths = find_timelines(out)
+    assert [path.stem for path in paths] == ["person01", "person03"]
+    for path in paths:
+        timeline = read_timeline(path)
+        first, second = timeline.gestures
+        assert {first.label, second.label} == {"high arm wave", "pickup and throw"}
+        assert (first.start, first.end) == (0, 6 / 15)
+        assert (second.start, second.end) == (6 / 15, timeline.seconds)
+        with open_video(find_video(path)) as video:
+            pictures = video.read(range(12))
+        assert len(video) == 12
+        begin = {"high arm wave": "a01", "pickup and throw": "a20"}[second.label]
+        frame = read_frame(root, f"{begin}_s{path.stem[-2:]}_e01", 1)
+        assert np.abs(pictures[6].astype(int) - frame).mean() < 4  # H.264's losses
+
+
+def test_joining_names_the_list_that_is_missing(tmp_path):
+    run = run_tool(tmp_path, "a_test", "--out", tmp_path, tool="join_streams.py")
+    assert run.returncode == 1
+    assert "a_test.txt" in run.stderr and "convert.py" in run.stderr
