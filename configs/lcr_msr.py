@@ -97,3 +97,10 @@ optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(lr
 param_scheduler = warmup_cosine(max_epochs, warmup_epochs=2)
 auto_scale_lr = dict(base_batch_size=16)
 env_cfg = dict(dist_cfg=dict(backend="gloo"))
+# For clips joined into streams, chosen on training people: docs/real_video.md.
+streaming = dict(
+    fps=6,
+    policy=dict(name="staggered", period=16),
+    smoothing=0.3,
+    events=dict(cooldown=0.0),
+)

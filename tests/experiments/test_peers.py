@@ -112,7 +112,7 @@ def test_order_matters_to_the_shift_alone(name):
     assert torch.allclose(forwards, backwards, atol=1e-5) == (name == "tsn")
 
 
-@pytest.mark.parametrize("name", ["slowonly", "tsm"])
+@pytest.mark.parametrize("name", ["slowonly", "tsm", "timesformer"])
 def test_a_peer_on_real_video_differs_from_lcr_in_the_model_alone(name):
     peers = ROOT / "tools" / "experiments" / "peers"
     peer = Config.fromfile(peers / "msr" / f"{name}.py")
