@@ -18,6 +18,7 @@ class SampleVariedRate(BaseTransform):
     whole video where there is none. Beyond the video's ends its last frame is repeated
     with no time in between, which tells the model nothing. A share of the windows,
     drawn at random, is steady: at ``rate``, with nothing off and no frame missing.
+    Another share begins where the sample's gesture does, as a clip of it would.
 
     ``elapsed`` is what lies between the frames that were chosen, to the frame: give it
     to :class:`~lcr_mmaction.models.LCRRecognizer` with ``PackActionInputs(meta_keys=
@@ -36,6 +37,7 @@ class SampleVariedRate(BaseTransform):
         jitter: Largest share by which a time between frames is off, in [0, 1).
         drop: Largest chance of a frame to be missing, in [0, 1).
         steady: Share of windows without any of that, in [0, 1].
+        clips: Share of windows that begin with the gesture, in [0, 1].
 
     Raises:
         ValueError: An option is out of range.
@@ -49,6 +51,7 @@ class SampleVariedRate(BaseTransform):
         jitter: float = 0.2,
         drop: float = 0.4,
         steady: float = 0.0,
+        clips: float = 0.0,
     ) -> None:
         if not 0 < rates[0] <= rates[1]:
             raise ValueError(f"rates={rates}: expected 0 < least <= largest")
@@ -56,14 +59,16 @@ class SampleVariedRate(BaseTransform):
             raise ValueError(
                 f"jitter={jitter} and drop={drop} must be in [0, 1): they are shares"
             )
-        if not 0 <= steady <= 1:
-            raise ValueError(f"steady={steady} must be in [0, 1]: it is a share")
+        for name, share in dict(steady=steady, clips=clips).items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name}={share} must be in [0, 1]: it is a share")
         self.clip_len = clip_len
         self.rate = rate
         self.rates = rates
         self.jitter = jitter
         self.drop = drop
         self.steady = steady
+        self.clips = clips
 
     def transform(self, results: dict) -> dict:
         """Choose the frames.
@@ -79,8 +84,12 @@ class SampleVariedRate(BaseTransform):
         else:
             raise KeyError("SampleVariedRate with rate= needs the video's fps")
         times = self._times() * interval
-        middle = np.random.randint(*results.get("gesture", (0, total)))
-        first = np.clip(middle - times[-1] / 2, 0, max(0, total - 1 - times[-1]))
+        gesture = results.get("gesture", (0, total))
+        if np.random.random() < self.clips:
+            first = float(gesture[0])
+        else:
+            middle = np.random.randint(*gesture)
+            first = np.clip(middle - times[-1] / 2, 0, max(0, total - 1 - times[-1]))
         frames = np.minimum(np.round(first + times), total - 1).astype(np.int64)
         results["frame_inds"] = frames + results["start_index"]
         elapsed = np.diff(frames, prepend=frames[0] - interval) / interval
@@ -108,5 +117,5 @@ class SampleVariedRate(BaseTransform):
         return (
             f"{type(self).__name__}(clip_len={self.clip_len}, rate={self.rate}, "
             f"rates={self.rates}, jitter={self.jitter}, drop={self.drop}, "
-            f"steady={self.steady})"
+            f"steady={self.steady}, clips={self.clips})"
         )

@@ -59,8 +59,24 @@ def test_a_share_of_windows_is_steady():
     assert 70 < sum((elapsed == 1).all() for elapsed in windows) < 130
 
 
+def test_a_share_of_windows_begins_with_the_gesture():
+    np.random.seed(0)
+    sample = SampleVariedRate(8, rate=4, clips=0.5)
+    windows = [sample(video()) for _ in range(200)]
+    assert 70 < sum(window["frame_inds"][0] == 101 for window in windows) < 130
+    late = sample(video(gesture=(230, 240)))
+    assert late["frame_inds"].max() <= 240
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"rates": (2, 1)}, {"jitter": 1.0}, {"drop": -0.1}, {"steady": 1.5}]
+    "wrong",
+    [
+        {"rates": (2, 1)},
+        {"jitter": 1.0},
+        {"drop": -0.1},
+        {"steady": 1.5},
+        {"clips": -1},
+    ],
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError):
