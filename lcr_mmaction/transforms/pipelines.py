@@ -94,3 +94,12 @@ def from_frames(pipeline: Pipeline) -> Pipeline:
         for step in pipeline
         if step["type"] != "VideoInit"
     ]
+
+
+def without_edges(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline for a model that finds the edges in its graph.
+
+    Pictures have three channels then: give ``data_preprocessor`` three means and
+    deviations.
+    """
+    return [step for step in pipeline if step["type"] != "EdgeExtract"]

@@ -11,7 +11,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from video_files import Kind, write
 
-from lcr_mmaction.transforms.pipelines import clip_pipelines
+from lcr_mmaction.transforms.pipelines import clip_pipelines, without_edges
 from lcr_runtime.video import DECODERS, VideoError, open_video
 
 LOSSLESS = dict(codec="qtrle", pixels="rgb24")
@@ -166,5 +166,6 @@ def test_the_configs_pipelines_come_of_values():
     assert kinds[0] == ["UniformSample", "RawFrameDecode", "Resize", "Flip", *end[1:]]
     assert kinds[1] == ["UniformSample", "RawFrameDecode", *end]
     assert kinds[2] == ["VideoInit", "UniformSample", "VideoDecode", *end]
+    assert [step["type"] for step in without_edges(val)] == [*kinds[1][:3], *end[2:]]
     train, val, test = clip_pipelines(8, 64, videos=True, decoder="decord")
     assert val == test and train[0] == dict(type="VideoInit", decoder="decord")
