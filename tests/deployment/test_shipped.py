@@ -18,9 +18,11 @@ from renderer.timeline import StreamSettings, render_streams
 from stream_cases import moving_square
 
 from lcr_mmaction.deployment import shipped_model
+from lcr_mmaction.loading import EDGES, IN_GRAPH
 from lcr_mmaction.streaming import StreamingRecognizer
 from lcr_runtime import load_recognizer
 from lcr_runtime.shipped import shipped_file
+from lcr_runtime.sources import VideoSource
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,10 +89,26 @@ def test_the_exported_file_tells_the_gestures(streams):
     assert set(seen) & set(shown)
 
 
-def test_the_exported_file_is_of_the_checkpoint():
-    frames = moving_square(8)
+def test_the_exported_file_is_of_the_checkpoint(tmp_path):
+    settings = StreamSettings(seed=6, gestures=12, mean_gap=12)
+    ((video, _),) = render_streams(tmp_path, 1, settings)
+    frames = [frame.image for frame in VideoSource(video)][::3]
+    assert len(frames) >= 100
     exported = load_recognizer(shipped_file(), "onnxruntime")
+    events = []
     expected = StreamingRecognizer(*shipped_model()).run(frames)
     for left, right in zip(expected, exported.run(frames), strict=True):
-        np.testing.assert_allclose(left.scores, right.scores, atol=1e-5)
+        np.testing.assert_allclose(left.scores, right.scores, atol=1e-4)
+        events += left.events
+        for mine, theirs in zip(left.events, right.events, strict=True):
+            assert mine.as_dict() == pytest.approx(theirs.as_dict(), abs=1e-4)
+    assert len(events) > 6
     assert shipped_file().stat().st_size <= 3 * 1024 * 1024
+
+
+def test_edges_are_in_the_graph():
+    recognizer = load_recognizer(shipped_file(), "onnxruntime")
+    (result,) = recognizer.run(moving_square(1))
+    assert result.picture.shape[-1] == 3
+    checkpoint = CheckpointLoader.load_checkpoint(str(shipped_model()[1]))
+    assert checkpoint["meta"][EDGES] == IN_GRAPH

@@ -33,12 +33,12 @@ CONFIGS = PACKAGE.parent / "configs"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
 
 
-def fixed_clip(frames: int, side: int) -> Tensor:
-    """A clip of a fixed seed, ``[1, 4, T, side, side]``, uint8."""
+def fixed_clip(frames: int, side: int, channels: int) -> Tensor:
+    """A clip of a fixed seed, ``[1, channels, T, side, side]``, uint8."""
     generator = torch.Generator().manual_seed(11)
     clip = torch.randint(0, 256, (1, 4, frames, side, side), generator=generator)
     clip[:, 3] = (clip[:, 3] > 200) * 255
-    return clip.to(torch.uint8)
+    return clip[:, :channels].to(torch.uint8)
 
 
 def score(model: nn.Module, clip: Tensor) -> Tensor:
@@ -53,12 +53,12 @@ def shipped_scores() -> Tensor:
     config = str(CONFIGS / "lcr_jester_stream.py")
     checkpoint = str(PACKAGE / "checkpoints" / "lcr_jester_stream.pth")
     model = init_recognizer(config, checkpoint, device="cpu")
-    clip = fixed_clip(8, 64)
+    clip = fixed_clip(8, 64, 3)
     return torch.cat([score(model, clip[:, :, :t]) for t in (2, 4, 6, 8)])
 
 
-def build(name: str) -> tuple[nn.Module, tuple[int, int]]:
-    """A fresh model of a config, and the frames and the side of its clips."""
+def build(name: str) -> tuple[nn.Module, tuple[int, int, int]]:
+    """A fresh model of a config, and frames, side and channels of its clips."""
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "data" / "custom" / "label_map.txt"
         labels.parent.mkdir(parents=True)
@@ -73,13 +73,14 @@ def build(name: str) -> tuple[nn.Module, tuple[int, int]]:
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
     steps = {step["type"]: step for step in config.test_pipeline}
-    return model, (steps["UniformSample"]["clip_len"], steps["Resize"]["scale"][0])
+    frames, side = steps["UniformSample"]["clip_len"], steps["Resize"]["scale"][0]
+    return model, (frames, side, 4 if "EdgeExtract" in steps else 3)
 
 
 def fresh(name: str) -> dict[str, float | int | list[float]]:
     """What a fresh model of a config gives."""
-    model, _ = build(name)
-    clip = fixed_clip(3, 64)
+    model, (_, _, channels) = build(name)
+    clip = fixed_clip(3, 64, channels)
     logits = score(model, clip)
     logits.square().sum().backward()
     squares = [p.grad.square().sum() for p in model.parameters() if p.grad is not None]
@@ -92,10 +93,10 @@ def fresh(name: str) -> dict[str, float | int | list[float]]:
 
 def flops(name: str) -> int:
     """FLOPs of one of a config's own clips."""
-    model, (frames, side) = build(name)
+    model, (frames, side, channels) = build(name)
     model.forward = model.extract_feat  # as MMAction2's get_flops.py does
     counted = get_model_complexity_info(
-        model, (1, 4, frames, side, side), show_table=False, show_arch=False
+        model, (1, channels, frames, side, side), show_table=False, show_arch=False
     )
     return counted["flops"]
 

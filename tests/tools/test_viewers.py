@@ -138,8 +138,8 @@ def test_a_folder_of_frames_is_a_clip(in_process: Run, tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "a.png")) is not None
     config, _ = shipped_model()
     packed = module.read_clip(Config.fromfile(config), folder)
-    assert packed["inputs"].shape == (1, 4, 8, 64, 64)
-    reddest = packed["inputs"][0, :3, 0].flatten(1)[
+    assert packed["inputs"].shape == (1, 3, 8, 64, 64)
+    reddest = packed["inputs"][0, :, 0].flatten(1)[
         :, packed["inputs"][0, 0, 0].argmax()
     ]
     assert reddest[0] > 200 and reddest[1:].max() < 60
