@@ -4,7 +4,8 @@
     python benchmarks/structure.py --device cuda
 
 1. Matrix speed: the matrix products that the clip forward executes are recorded, then
-   run alone on the same tensors, in turn with the forward pass itself.
+   run alone on the same tensors, in turn with the forward pass itself; what the other
+   operators read and write is counted, and timed at the rate of a copy.
 2. Backward: time of forward and backward over that of forward.
 3. Clips beside the plain loop: one frame after the other through ``LCRBackbone.step``.
 4. Activation checkpointing: what it costs in time and saves in memory.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -33,7 +35,13 @@ from shared.measuring import (
     random_clips,
     take_turns,
 )
-from shared.operators import KINDS, record, replay, where_time_goes
+from shared.operators import (
+    KINDS,
+    bytes_of_the_rest,
+    record,
+    replay,
+    where_time_goes,
+)
 from torch import Tensor
 
 from lcr_mmaction.models import LCRBackbone
@@ -85,12 +93,29 @@ def make_clips(args: argparse.Namespace, batch: int) -> Tensor:
     return random_clips(batch, 4, args.frames, args.size).to(args.device)
 
 
+class Copy:
+    """Copies tokens of a clip to others, more than caches next to a core hold."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        tokens = args.frames * (args.size // 16) ** 2
+        width = LCRBackbone.arch_zoo[args.arch]["embed_dims"]
+        self.all = [torch.zeros(tokens, width, device=args.device) for _ in range(16)]
+        self.bytes = 2 * 15 * self.all[0].numel() * self.all[0].element_size()
+
+    def __call__(self) -> None:
+        """Copy each to the next."""
+        for x, y in itertools.pairwise(self.all):
+            y.copy_(x)
+
+
 def matrix_speed(args: argparse.Namespace) -> str:
     """Forward and backward beside the matrix products of forward alone."""
     header = ["precision", "forward, ms", *(f"{kind} alone, ms" for kind in KINDS)]
+    header += ["the rest, ms", "its memory at a copy's rate, ms"]
     header += ["linear + convolution / forward", "with bi_wkv / forward"]
     header += ["forward + backward / forward"]
     backbone, clips = build(args), make_clips(args, 1)
+    copy = Copy(args)
     rows = []
     for dtype in args.dtypes:
         given = (read_clip, backbone, clips, dtype)
@@ -101,13 +126,16 @@ def matrix_speed(args: argparse.Namespace) -> str:
         }
         calls = {name: functools.partial(run, *given) for name, run in PASSES.items()}
         calls |= {kind: functools.partial(replay, kinds[kind]) for kind in KINDS}
-        times = take_turns(calls, args.device, args.repeats)
+        times = take_turns(calls | {"copy": copy}, args.device, args.repeats)
         whole = times["forward"]
+        rest = whole.median - sum(times[kind].median for kind in KINDS)
+        moved = bytes_of_the_rest(functools.partial(forward, *given))
         share = {kind: times[kind].over(whole) for kind in KINDS}
         matrices = share["linear"] + share["convolution"]
         rows.append(
             [dtype, 1e3 * whole.median]
             + [1e3 * times[kind].median for kind in KINDS]
+            + [1e3 * rest, 1e3 * moved / copy.bytes * times["copy"].median]
             + [f"{100 * matrices:.0f} %", f"{100 * (matrices + share['bi_wkv']):.0f} %"]
             + [times["forward + backward"].over(whole)]
         )

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 LINEAR = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::linear"}
 LINEAR |= {"mkldnn::_linear_pointwise"}
@@ -36,12 +38,51 @@ class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.products: list[Product] = []
+        self.moved = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
         kwargs = kwargs or {}
+        results = func(*args, **kwargs)
         if kind := _kind(func, args):
             self.products.append(Product(kind, func, args, kwargs))
-        return func(*args, **kwargs)
+        else:
+            self.moved += _bytes_moved(func, args, results)
+        return results
+
+
+class _Kernels(TorchFunctionMode):
+    """Counts those of ``ops/fused.py``, which are opaque to the other mode."""
+
+    moved = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
+        results = func(*args, **(kwargs or {}))
+        if str(func).startswith("lcr.") and "wkv" not in str(func):
+            self.moved += _bytes_moved(func.default, args, results)
+        return results
+
+
+def _bytes_moved(func: torch._ops.OpOverload, args: tuple, results: object) -> int:
+    """What an operator reads and writes: nothing where it makes a view, or room."""
+    given = [x for x in tree_leaves(args) if isinstance(x, torch.Tensor)]
+    if not given or not given[0].numel():
+        return 0
+    own = {x.untyped_storage().data_ptr() for x in given}
+    written = {
+        x.untyped_storage().data_ptr(): _bytes(x)
+        for x in tree_leaves(results)
+        if isinstance(x, torch.Tensor) and x.untyped_storage().data_ptr() not in own
+    }
+    for argument, value in zip(func._schema.arguments, args, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            written[value.untyped_storage().data_ptr()] = _bytes(value)
+    if not written or "empty" in func._schema.name:
+        return 0
+    return sum(written.values()) + sum(_bytes(x) for x in given)
+
+
+def _bytes(x: torch.Tensor) -> int:
+    return min(x.numel() * x.element_size(), x.untyped_storage().nbytes())
 
 
 def _kind(func: torch._ops.OpOverload, args: tuple) -> str | None:
@@ -65,6 +106,14 @@ def record(call: Callable[[], object]) -> list[Product]:
     with recorder:
         call()
     return recorder.products
+
+
+@torch.no_grad()
+def bytes_of_the_rest(call: Callable[[], object]) -> int:
+    """Bytes that the operators which :func:`record` leaves out read and write."""
+    with _Kernels() as kernels, _Recorder() as recorder:
+        call()
+    return recorder.moved + kernels.moved
 
 
 @torch.no_grad()

@@ -12,9 +12,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from reading import write_pattern
 from shared.measuring import Times, exponent, markdown, take_turns
-from shared.operators import record, replay
+from shared.operators import bytes_of_the_rest, record, replay
 from torch import nn
 from training_cost import count
+
+from lcr_mmaction.ops.extension import why_missing
+from lcr_mmaction.ops.fused import add_gated
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,6 +122,29 @@ def test_the_cost_of_training_is_counted_without_computing():
     assert twice.kept == pytest.approx(2 * once.kept, rel=0.1)
     # At least the tokens that go into each of the linear layers, twelve or more.
     assert once.kept > 12 * 4 * 4 * 16 * 96
+
+
+def test_what_others_move_is_counted_without_products_views_and_room():
+    x, weight = torch.ones(6, 4), torch.ones(4, 4)
+
+    def call():
+        y = torch.empty(6, 4)
+        (x @ weight).view(4, 6)  # a product and a view
+        torch.add(x, x, out=y)
+        y.relu_()
+        y.t() + 1
+
+    # add reads two and writes one, relu and the sum read one and write one
+    assert bytes_of_the_rest(call) >= 4 * 24 * (3 + 2 + 2)
+    assert bytes_of_the_rest(call) <= 4 * 24 * (4 + 2 + 2)
+
+
+@pytest.mark.skipif(why_missing("cpu") is not None, reason="there is no CPU kernel")
+def test_what_fused_kernels_move_is_counted():
+    x, gate, value = torch.ones(3, 2, 40, 64)
+    with torch.no_grad():
+        moved = bytes_of_the_rest(lambda: add_gated(x, gate, value, None))
+    assert moved == 4 * 4 * x.numel()  # three read, one written
 
 
 def test_recorded_products_are_those_that_were_executed():

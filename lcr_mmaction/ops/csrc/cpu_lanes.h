@@ -23,7 +23,6 @@ constexpr int64_t kLanes = 8;
 constexpr int64_t kLanes = 4;
 #endif
 typedef float Lanes __attribute__((vector_size(4 * kLanes)));
-typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
 
@@ -85,10 +84,6 @@ inline float sum_of(const Lanes& lanes) {
 #endif
 }
 
-inline Lanes choose(const Integers& mask, const Lanes& yes, const Lanes& no) {
-  return Lanes((Bits(yes) & Bits(mask)) | (Bits(no) & ~Bits(mask)));
-}
-
 // Not less than 0 but for NaN, which stays.
 inline Lanes rectify(const Lanes& x) { return Lanes(Bits(x) & ~Bits(x <= 0.0f)); }
 // The gradient where that lets it through.
@@ -96,25 +91,18 @@ inline Lanes rectify(const Lanes& gradient, const Lanes& x) {
   return Lanes(Bits(gradient) & ~Bits(x <= 0.0f));
 }
 
-// decay_exp of bi_wkv_math.h.
-inline Lanes exp_below_0(const Lanes& x) {
-  const Lanes clipped = choose(x > -88.1f, x, Lanes{} - 88.1f);
-  const Integers n = __builtin_convertvector(clipped * 1.44269504f - 0.5f, Integers);
-  const Lanes whole = __builtin_convertvector(n, Lanes);
-  const Lanes f = (clipped - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  Lanes p = Lanes{} + 1.0f / 5040;
-  p = p * f + 1.0f / 720;
-  p = p * f + 1.0f / 120;
-  p = p * f + 1.0f / 24;
-  p = p * f + 1.0f / 6;
-  p = p * f + 0.5f;
-  p = p * f + 1.0f;
-  p = p * f + 1.0f;
-  return p * Lanes((n + 127) << 23);
+// Between -most and most; NaN stays.
+inline Lanes clamp(const Lanes& x, float most) {
+#if defined(__AVX512F__)
+  const __m512 raised = _mm512_max_ps(_mm512_set1_ps(-most), __m512(x));
+  return Lanes(_mm512_min_ps(_mm512_set1_ps(most), raised));
+#else
+  const Lanes high = Lanes{} + most, low = -high, raised = x < low ? low : x;
+  return raised > high ? high : raised;
+#endif
 }
 
-// 1 / x to about one unit in the last place, for x from 1 to 2. A division takes as long as
-// ten products.
+// 1 / x to about one unit in the last place. A division takes as long as ten products.
 inline Lanes inverse(const Lanes& x) {
 #if defined(__AVX512F__)
   const Lanes y = Lanes(_mm512_rcp14_ps(__m512(x)));
@@ -124,11 +112,20 @@ inline Lanes inverse(const Lanes& x) {
 #endif
 }
 
-// 1 / (1 + exp(-x)) without overflow; NaN stays NaN.
+// 1 / (1 + exp(-x)); NaN stays NaN. Beyond 87 it changes no more.
 inline Lanes sigmoid(const Lanes& x) {
-  const Lanes e = exp_below_0(Lanes(Bits(x) | 0x80000000u));
-  const Lanes y = choose(x < 0.0f, e, Lanes{} + 1.0f) * inverse(1.0f + e);
-  return choose(x == x, y, x);
+  constexpr float kRounder = 12582912.0f;  // a sum with it has the integer in its last bits
+  const Lanes t = clamp(-x, 87.0f), sum = t * 1.44269504f + kRounder, n = sum - kRounder;
+  const Lanes f = (t - n * 0.693359375f) + n * 2.12194440e-4f;
+  Lanes p = Lanes{} + 1.0f / 5040;
+  p = p * f + 1.0f / 720;
+  p = p * f + 1.0f / 120;
+  p = p * f + 1.0f / 24;
+  p = p * f + 1.0f / 6;
+  p = p * f + 0.5f;
+  p = p * f + 1.0f;
+  p = p * f + 1.0f;
+  return inverse(1.0f + Lanes(Bits(p) + (Bits(sum) << 23)));
 }
 
 inline Lanes square_root(const Lanes& x) {
