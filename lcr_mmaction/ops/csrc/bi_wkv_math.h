@@ -25,6 +25,21 @@
 namespace lcr {
 inline namespace LCR_ISA {
 
+// exp(x - n ln 2) for the whole number n that leaves |x - n ln 2| <= ln 2 / 2: of one number,
+// or of a register of them.
+template <class V>
+LCR_HD V exp_of_rest(const V& x, const V& n) {
+  const V f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  V p = V{} + 1.0f / 5040;
+  p = p * f + 1.0f / 720;
+  p = p * f + 1.0f / 120;
+  p = p * f + 1.0f / 24;
+  p = p * f + 1.0f / 6;
+  p = p * f + 0.5f;
+  p = p * f + 1.0f;
+  return p * f + 1.0f;
+}
+
 // exp(x) for x <= 0, correct to about one unit in the last place; 0 where that would
 // be denormal. Without branches or calls, so that loops over it become vector code.
 LCR_HD float decay_exp(float x) {
@@ -34,19 +49,10 @@ LCR_HD float decay_exp(float x) {
   // The least argument has the exponent field 0 below: its power of two is 0.
   const float clipped = x > -88.1f ? x : -88.1f;
   const int32_t n = static_cast<int32_t>(clipped * 1.44269504f - 0.5f);  // rounds
-  const float f = (clipped - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.0f / 5040;
-  p = p * f + 1.0f / 720;
-  p = p * f + 1.0f / 120;
-  p = p * f + 1.0f / 24;
-  p = p * f + 1.0f / 6;
-  p = p * f + 0.5f;
-  p = p * f + 1.0f;
-  p = p * f + 1.0f;
   const int32_t bits = (n + 127) << 23;
   float power;
   std::memcpy(&power, &bits, sizeof(power));
-  return p * power;
+  return exp_of_rest(clipped, static_cast<float>(n)) * power;
 #endif
 }
 LCR_HD double decay_exp(double x) { return exp(x); }

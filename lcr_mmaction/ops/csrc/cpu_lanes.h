@@ -116,15 +116,7 @@ inline Lanes inverse(const Lanes& x) {
 inline Lanes sigmoid(const Lanes& x) {
   constexpr float kRounder = 12582912.0f;  // a sum with it has the integer in its last bits
   const Lanes t = clamp(-x, 87.0f), sum = t * 1.44269504f + kRounder, n = sum - kRounder;
-  const Lanes f = (t - n * 0.693359375f) + n * 2.12194440e-4f;
-  Lanes p = Lanes{} + 1.0f / 5040;
-  p = p * f + 1.0f / 720;
-  p = p * f + 1.0f / 120;
-  p = p * f + 1.0f / 24;
-  p = p * f + 1.0f / 6;
-  p = p * f + 0.5f;
-  p = p * f + 1.0f;
-  p = p * f + 1.0f;
+  const Lanes p = exp_of_rest(t, n);
   return inverse(1.0f + Lanes(Bits(p) + (Bits(sum) << 23)));
 }
 
