@@ -1,4 +1,4 @@
-"""Large pages for an engine's memory, where the system has them."""
+"""Large pages for the memory of engines and of training, where the system has them."""
 
 from __future__ import annotations
 
@@ -31,21 +31,18 @@ def large_pages() -> Iterator[None]:
     move_to_large_pages(before)
 
 
-def move_to_large_pages(kept: Set[int] = frozenset()) -> int:
+def move_to_large_pages(kept: Set[int] = frozenset()) -> None:
     """Move the process's own memory to large pages, as :func:`large_pages` does.
 
     Args:
         kept: Addresses of large pages that stay as they are.
-
-    Returns:
-        How many large pages it is on now, of those that were to be moved.
     """
     if not _offered():
-        return 0
+        return
     advise = ctypes.CDLL(None).madvise
     advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    pages = sorted(_in_use() - kept)
-    return sum(not advise(page, _SIZE, _COLLAPSE) for page in pages)
+    for page in sorted(_in_use() - kept):
+        advise(page, _SIZE, _COLLAPSE)
 
 
 def _offered() -> bool:
