@@ -17,8 +17,8 @@ no_gesture = 25
 model = dict(
     type="LCRRecognizer",
     data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
+        mean=_base_.model.data_preprocessor.mean[:3],
+        std=_base_.model.data_preprocessor.std[:3],
     ),
     backbone=dict(cell="bounded"),
     cls_head=dict(type="LCRFrameHead", consensus="last"),
