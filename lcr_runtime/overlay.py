@@ -58,14 +58,13 @@ class Overlay:
             image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         height = round(self.width * image.shape[0] / image.shape[1] / 2) * 2
         view = cv2.resize(image, (self.width, height), interpolation=cv2.INTER_AREA)
-        if result.picture.shape[2] == 4:
-            edge = result.picture[..., 3]
-            # A quarter of the view's height, but no wider than a third of it.
-            scale = min(height / 4 / edge.shape[0], self.width / 3 / edge.shape[1])
-            size = [max(1, round(side * scale)) for side in edge.shape[::-1]]
-            edge = cv2.resize(edge, size, interpolation=cv2.INTER_AREA)
-            inset = view[: size[1], self.width - size[0] :]
-            inset[:] = cv2.cvtColor(edge, cv2.COLOR_GRAY2BGR)
+        edges = result.edges
+        # A quarter of the view's height, but no wider than a third of it.
+        scale = min(height / 4 / edges.shape[0], self.width / 3 / edges.shape[1])
+        size = [max(1, round(side * scale)) for side in edges.shape[::-1]]
+        edges = cv2.resize(edges, size, interpolation=cv2.INTER_AREA)
+        inset = view[: size[1], self.width - size[0] :]
+        inset[:] = cv2.cvtColor(edges, cv2.COLOR_GRAY2BGR)
         return view
 
     def _status(self, result: StreamResult) -> np.ndarray:

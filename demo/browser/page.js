@@ -1,6 +1,6 @@
 // The page: camera or file in, picture, scores and events out. Nothing is sent.
 import * as ort from "./ort/ort.wasm.min.mjs";
-import { prepare } from "./picture.js";
+import { edgesOf, prepare } from "./picture.js";
 import { Recognizer, Thinner } from "./stream.js";
 
 const find = (id) => document.getElementById(id);
@@ -16,12 +16,10 @@ ort.env.wasm.numThreads = globalThis.crossOriginIsolated
   ? Math.min(4, navigator.hardwareConcurrency)
   : 1;
 
-function showEdges({ data, width, height, channels }) {
-  if (channels < 4) return;
-  [edges.width, edges.height] = [width, height];
-  const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++)
-    image.data.set([data[4 * i + 3], data[4 * i + 3], data[4 * i + 3], 255], 4 * i);
+function showEdges(picture) {
+  [edges.width, edges.height] = [picture.width, picture.height];
+  const image = new ImageData(picture.width, picture.height);
+  edgesOf(picture).forEach((x, i) => image.data.set([x, x, x, 255], 4 * i));
   edges.getContext("2d").putImageData(image, 0, 0);
 }
 

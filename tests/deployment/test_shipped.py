@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -104,6 +105,23 @@ def test_the_exported_file_is_of_the_checkpoint(tmp_path):
             assert mine.as_dict() == pytest.approx(theirs.as_dict(), abs=1e-4)
     assert len(events) > 6
     assert shipped_file().stat().st_size <= 3 * 1024 * 1024
+
+
+def test_edges_that_are_shown_are_those_of_the_graph():
+    recognizer = StreamingRecognizer(*shipped_model())
+    found = []
+    hook = recognizer.engine.model.backbone.graph_edges.register_forward_hook(
+        lambda module, inputs, output: found.append(output[0, 0, 0].numpy())
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (6, 12, 16, 3), np.uint8)
+    size = dict(dsize=(120, 90), interpolation=cv2.INTER_CUBIC)
+    frames = [*moving_square(4), *(cv2.resize(x, **size) for x in noise)]
+    for result in map(recognizer.update, frames):
+        np.testing.assert_allclose(result.edges / 255, found[-1], atol=0.01)
+    assert max(x.max() for x in found) == 1
+    blank = recognizer.update(np.full((90, 120, 3), 7, np.uint8))
+    hook.remove()
+    assert not blank.edges.any() and found[-1].max() < 0.05
 
 
 def test_edges_are_in_the_graph():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
 import itertools
@@ -26,6 +27,7 @@ from renderer.timeline import StreamSettings, render_streams
 from lcr_runtime import StreamOptions, StreamRecognizer, load_recognizer
 from lcr_runtime.engines import ExportedEngine
 from lcr_runtime.preprocess import PlainPreprocessor
+from lcr_runtime.result import StreamResult
 from lcr_runtime.shipped import shipped_file
 from lcr_runtime.sources import VideoSource
 from lcr_runtime.video import Thinner
@@ -62,24 +64,42 @@ def in_node(code: str, folder: Path) -> str:
     ],
 )
 def test_pictures_are_opencvs(tmp_path, size, steps):
-    steps = [*steps, dict(type="EdgeExtract")]
     noise = np.random.default_rng(0).integers(0, 256, (36, 48, 3), np.uint8)
     frame = cv2.resize(noise, size[::-1], interpolation=cv2.INTER_CUBIC)
     cv2.cvtColor(frame, cv2.COLOR_BGR2RGBA).tofile(tmp_path / "frame")
+    methods = [[dict(type="EdgeExtract")], []]
+    methods.insert(1, [dict(type="EdgeExtract", method="sobel_relative")])
     out = in_node(
         f"""
         import {{ readFileSync }} from "node:fs";
-        import {{ prepare }} from "{(PAGE / "picture.js").as_uri()}";
+        import {{ edgesOf, prepare }} from "{(PAGE / "picture.js").as_uri()}";
         const data = new Uint8Array(readFileSync("{tmp_path / "frame"}"));
         const frame = {{ data, width: {size[1]}, height: {size[0]} }};
-        console.log(prepare(frame, {json.dumps(steps)}).data.join(" "));
+        for (const method of {json.dumps(methods)}) {{
+          const picture = prepare(frame, [...{json.dumps(steps)}, ...method]);
+          console.log(picture.data.join(" "));
+          console.log(edgesOf(picture).join(" "));
+        }}
         """,
         tmp_path,
     )
-    expected = PlainPreprocessor(steps)(frame)
-    found = np.array(out.split(), np.uint8).reshape(expected.shape)
-    np.testing.assert_array_equal(found, expected)
-    assert found[..., 3].any()
+    lines = iter([np.array(line.split(), np.uint8) for line in out.splitlines()])
+    for method in methods:
+        expected = PlainPreprocessor([*steps, *method])(frame)
+        found = next(lines).reshape(expected.shape)
+        np.testing.assert_array_equal(found[..., :3], expected[..., :3])
+        edges = next(lines).reshape(expected.shape[:2])
+        wanted = shown(expected).edges
+        if method == [dict(type="EdgeExtract")]:
+            np.testing.assert_array_equal(edges, wanted)
+        # A mean in another order rounds otherwise.
+        assert cv2.absdiff(edges, wanted).max() <= 1 and edges.max() > 150
+
+
+def shown(picture: np.ndarray) -> StreamResult:
+    """A result of which only the picture counts."""
+    fields = dict.fromkeys(x.name for x in dataclasses.fields(StreamResult))
+    return StreamResult(**fields | {"picture": picture})
 
 
 def late(times: np.ndarray) -> np.ndarray:
@@ -240,7 +260,9 @@ Recognizer.prototype.update = async function (picture, time) {
 const close = Recognizer.prototype.finish;
 Recognizer.prototype.finish = function () {
   const events = close.call(this), speed = find("speed").textContent;
-  tell("/end?" + encodeURIComponent(JSON.stringify({ events, speed })));
+  const map = edges.getContext("2d").getImageData(0, 0, edges.width, edges.height);
+  const about = JSON.stringify({ events, speed });
+  tell("/end?" + encodeURIComponent(about), map.data);
   setTimeout(() => find("camera").click());
   return events;
 };
@@ -323,12 +345,15 @@ def test_the_page_says_what_python_says(tmp_path, modules):
     # Which frames to read is the page's choice here, and they are all it tells.
     recognizer = load_recognizer(shipped_file(), "onnxruntime", threads=1, thin=False)
     runs = [([], [], [])]  # of file and camera: times; events there, and here
+    drawn = np.empty(0)
     for kind, about, pixels in visit(site, *fake):
         assert kind != "error", about
         times, found, expected = runs[-1]
         found += about["events"]
         if kind == "end":
             print(about["speed"])
+            edges = np.frombuffer(pixels, np.uint8)[::4].reshape(drawn.shape)
+            assert cv2.absdiff(edges, drawn).max() <= 1 and edges.max() == 255
             expected += recognizer.finish()[0]
             recognizer.reset()
             runs.append(([], [], []))
@@ -341,6 +366,7 @@ def test_the_page_says_what_python_says(tmp_path, modules):
         assert result.read
         np.testing.assert_allclose(about["scores"], result.scores, atol=1e-4)
         expected += result.events
+        drawn = result.edges
         times.append(about["time"])
         if len(runs) == 2 and len(times) == 8:
             break

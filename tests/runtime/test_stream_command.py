@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from stream_cases import moving_square, write_video
 
+from lcr_mmaction.deployment import shipped_model
 from lcr_mmaction.streaming import StreamingRecognizer
 from lcr_runtime.commands.main import main
 from lcr_runtime.overlay import Overlay
@@ -111,8 +112,12 @@ def test_it_stopped_in_the_middle_leaves_a_whole_video(
     assert capture.read()[0]
 
 
-def test_overlay_shows_frame_edges_and_scores(config_file, checkpoint):
-    recognizer = StreamingRecognizer(config_file, checkpoint)
+@pytest.mark.parametrize("edges", ["given", "in the graph"])
+def test_overlay_shows_frame_edges_and_scores(config_file, checkpoint, edges):
+    if edges == "given":
+        recognizer = StreamingRecognizer(config_file, checkpoint)
+    else:
+        recognizer = StreamingRecognizer(*shipped_model())
     overlay = Overlay(recognizer.labels, width=320)
     drawings = [overlay.draw(r) for r in recognizer.run(moving_square(5))]
     assert len({drawing.shape for drawing in drawings}) == 1
