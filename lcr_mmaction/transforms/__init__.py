@@ -5,6 +5,7 @@ from lcr_runtime.edge_methods import EDGE_METHODS, edge_map
 from .edge_extract import EdgeExtract
 from .random_affine import RandomAffine
 from .random_grey import RandomGrey
+from .relative_crop import RandomRelativeCrop
 from .stream_window import IGNORED, FrameTargets, SampleWindow
 from .temporal_crop import RandomTemporalCrop
 from .time_warp import TimeWarpedSample
@@ -19,6 +20,7 @@ __all__ = [
     "FrameTargets",
     "RandomAffine",
     "RandomGrey",
+    "RandomRelativeCrop",
     "RandomTemporalCrop",
     "SampleVariedRate",
     "SampleWindow",

@@ -26,7 +26,8 @@ def clip_pipelines(
         videos: Whether training and validation read video files; else folders of
             frames.
         decoder: Of video files; see :func:`lcr_runtime.video.open_video`.
-        crop: Options of ``RandomResizedCrop`` in training; None takes whole frames.
+        crop: Options of ``RandomResizedCrop`` in training, or of another transform
+            that they name as their ``type``; None takes whole frames.
         flip: Options of ``Flip`` in training; None mirrors nothing.
 
     Returns:
@@ -52,7 +53,7 @@ def clip_pipelines(
 
     augment = [resize]
     if crop is not None:
-        augment.insert(0, dict(type="RandomResizedCrop", **crop))
+        augment.insert(0, {"type": "RandomResizedCrop", **crop})
     if flip is not None:
         augment.append(dict(type="Flip", **flip))
     train = [*reading(videos), *augment, *end]

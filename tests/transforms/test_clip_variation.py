@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from lcr_mmaction.transforms import (
     RandomAffine,
     RandomGrey,
+    RandomRelativeCrop,
     RandomTemporalCrop,
     TimeWarpedSample,
 )
@@ -136,3 +139,19 @@ def test_warp_and_grey_refuse_wrong_amounts():
         TimeWarpedSample(clip_len=16, spread=-1)
     with pytest.raises(ValueError, match="RandomGrey needs"):
         RandomGrey(scale=1.5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(160, 90), (90, 160), (64, 64)])
+def test_crops_have_the_shape_of_the_picture_more_or_less(height, width):
+    np.random.seed(0)
+    random.seed(0)
+    transform = RandomRelativeCrop((0.7, 1.0), (0.72, 1.28))
+    boxes = set()
+    for _ in range(50):
+        imgs = [np.zeros((height, width, 3), np.uint8)]
+        results = transform(dict(imgs=imgs, img_shape=(height, width)))
+        new_height, new_width = results["imgs"][0].shape[:2]
+        assert 0.68 < new_height * new_width / (height * width) <= 1
+        assert 0.69 < (new_width / new_height) * (height / width) < 1.34
+        boxes.add(tuple(results["crop_bbox"].tolist()))
+    assert len(boxes) > 40
