@@ -12,6 +12,7 @@ _base_ = [
 
 from os.path import exists  # noqa: E402
 
+from lcr_mmaction.hooks.flip_maps import safe_flip  # noqa: E402
 from lcr_mmaction.optim.schedules import warmup_cosine  # noqa: E402
 from lcr_mmaction.transforms.pipelines import clip_pipelines  # noqa: E402
 from lcr_runtime.text import read_label_map, read_lines  # noqa: E402
@@ -25,10 +26,14 @@ train_pipeline, val_pipeline, test_pipeline = clip_pipelines(
     clip_len=16,
     size=64,
     videos=True,
-    crop=dict(area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.6)),
-    # Leave this out if left and right mean different classes, or name those that
-    # trade places: flip_label_map={0: 1, 1: 0}.
-    flip=dict(flip_ratio=0.5),
+    crop=dict(
+        type="RandomRelativeCrop",
+        area_range=(0.7, 1.0),
+        aspect_ratio_range=(0.72, 1.28),
+    ),
+    # Mirrored half of the time, unless the names tell of sides that the classes lack.
+    # If sides count and the names do not tell: flip=None.
+    flip=safe_flip(classes),
 )
 # Actions begin and end elsewhere, hurry and linger.
 train_pipeline[1:2] = [

@@ -17,6 +17,11 @@ _SAME = {
     "anticlockwise": "counterclockwise",
 }
 
+# A side at the beginning of a word: left_hand, leftwards, but not upright.
+_SIDE = re.compile("(?<![a-z])(left|right|(counter|anti)?-?clockwise)")
+# A name that tells nothing.
+_NUMBERED = re.compile("(class|action|activity|gesture|label|[a-z])?[ _-]*[0-9]+")
+
 
 def mirrored_name(name: str, direction: str = "horizontal") -> str:
     """The name of a class in a flipped picture: left for right, and so on.
@@ -33,6 +38,49 @@ def mirrored_name(name: str, direction: str = "horizontal") -> str:
     # Longer words first, as one contains another.
     words = "|".join(sorted(other, key=len, reverse=True))
     return re.sub(words, lambda found: other[found[0]], name)
+
+
+def mirror_table(names: Sequence[str], direction: str = "horizontal") -> dict[int, int]:
+    """The classes that trade places in a flipped picture, by their names.
+
+    Args:
+        names: Of the classes, in English.
+        direction: ``'horizontal'`` or ``'vertical'``.
+
+    Returns:
+        What ``Flip`` takes as ``flip_label_map``.
+    """
+    lower = [name.lower() for name in names]
+    for word, same in _SAME.items():
+        lower = [name.replace(word, same) for name in lower]
+    number = {name: index for index, name in enumerate(lower)}
+    table = {
+        index: number[mirrored_name(name, direction)]
+        for index, name in enumerate(lower)
+        if mirrored_name(name, direction) in number
+    }
+    return {one: two for one, two in table.items() if one != two}
+
+
+def safe_flip(names: Sequence[str], flip_ratio: float = 0.5) -> dict[str, Any] | None:
+    """Options of ``Flip`` for classes of which no more than the names is known.
+
+    Args:
+        names: Of the classes, in English.
+        flip_ratio: Share of the clips to mirror.
+
+    Returns:
+        None where a mirrored clip may show a class that is not there, or another one
+        without saying so: a name has a side and no other class is its mirror image
+        ("turn left" without "turn right"), or is a mere number ("action 7").
+    """
+    table = mirror_table(names)
+    for index, name in enumerate(name.lower() for name in names):
+        one_sided = _SIDE.search(name) and index not in table
+        if one_sided or _NUMBERED.fullmatch(name):
+            return None
+    flip: dict[str, Any] = dict(flip_ratio=flip_ratio)
+    return flip | dict(flip_label_map=table) if table else flip
 
 
 def flip_fault(
@@ -110,16 +158,7 @@ def _table_fault(table: Mapping, num_classes: int) -> str | None:
 def _names_fault(
     table: Mapping[int, int], names: Sequence[str], direction: str
 ) -> str | None:
-    lower = [name.lower() for name in names]
-    for word, same in _SAME.items():
-        lower = [name.replace(word, same) for name in lower]
-    number = {name: index for index, name in enumerate(lower)}
-    right = {
-        index: number[mirrored_name(name, direction)]
-        for index, name in enumerate(lower)
-        if mirrored_name(name, direction) in number
-    }
-    right = {one: two for one, two in right.items() if one != two}
+    right = mirror_table(names, direction)
     for index, name in enumerate(names):
         given, expected = table.get(index, index), right.get(index, index)
         if given == expected:

@@ -6,7 +6,7 @@ import pytest
 from mmaction.registry import TRANSFORMS
 
 from lcr_mmaction.hooks import LabelRangeError, LabelTableError
-from lcr_mmaction.hooks.flip_maps import flip_fault, mirrored_name
+from lcr_mmaction.hooks.flip_maps import flip_fault, mirrored_name, safe_flip
 
 JESTER = {0: 1, 1: 0, 6: 7, 7: 6, 14: 15, 15: 14}
 
@@ -89,6 +89,28 @@ def test_mirrored_names():
     assert mirrored_name("pull from left to right") == "pull from right to left"
     assert mirrored_name("thumb up") == "thumb up"
     assert mirrored_name("thumb up", "vertical") == "thumb down"
+
+
+@pytest.mark.parametrize(
+    ("names", "table"),
+    [
+        (["wave", "wave1", "upright", "bright light"], None),
+        (["Swipe_Right", "stop", "Swipe_Left"], {0: 2, 2: 0}),
+        (["flat/leftward", "flat/rightward", "nod"], {0: 1, 1: 0}),
+        (["circle anti-clockwise", "circle clockwise"], {0: 1, 1: 0}),
+    ],
+)
+def test_names_say_what_a_mirror_does(names, table):
+    flip = safe_flip(names)
+    assert flip["flip_ratio"] == 0.5 and flip.get("flip_label_map") == table
+    assert flip_fault([TRANSFORMS.build(dict(type="Flip", **flip))], 4, names) is None
+
+
+@pytest.mark.parametrize(
+    "names", [["turn left", "wave"], ["anticlockwise", "wave"], ["a01", "a02"], ["7"]]
+)
+def test_nothing_is_mirrored_where_the_image_may_be_no_class(names):
+    assert safe_flip(names) is None
 
 
 def test_maps_that_are_right_pass(frame_project):

@@ -111,6 +111,27 @@ def test_the_custom_config_takes_as_many_steps_for_few_clips(
     assert steps[:3] == ["VideoInit", "RandomTemporalCrop", "TimeWarpedSample"]
 
 
+@pytest.mark.parametrize(
+    ("classes", "flips"),
+    [
+        ("jump\nnod\n", [dict(type="Flip", flip_ratio=0.5)]),
+        (
+            "left\nnod\nright\n",
+            [dict(type="Flip", flip_ratio=0.5, flip_label_map={0: 2, 2: 0})],
+        ),
+        ("nod\nturn left\n", []),
+    ],
+)
+def test_the_custom_config_mirrors_as_its_classes_allow(
+    tmp_path, monkeypatch, classes, flips
+):
+    (tmp_path / "label_map.txt").write_text(classes)
+    monkeypatch.setenv("CUSTOM_ROOT", str(tmp_path))
+    config = Config.fromfile(CONFIGS / "lcr_custom.py")
+    steps = config.train_dataloader.dataset.pipeline
+    assert [step for step in steps if step.type == "Flip"] == flips
+
+
 def test_a_new_data_set_is_a_short_file(tmp_path):
     """The example of docs/data.md, as it stands there."""
     page = (CONFIGS.parent / "docs" / "data.md").read_text(encoding="utf-8")
