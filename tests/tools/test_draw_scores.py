@@ -38,11 +38,13 @@ def test_clips_are_drawn_with_the_scores_of_every_beginning(
     changed["inputs"][:, :, -1] = 0
     again = tool.scores_over_time(model, changed)
     assert np.array_equal(again[:-1], scores[:-1])
+    gate = tool.last_gate(model, clip)
+    assert len(gate) == len(scores) and gate.min() == 0 and 254 < gate.max() <= 255
     with pytest.raises(SystemExit):
         in_process(TOOL, trained.config, trained.checkpoint, out, "--clips", 10**6)
 
 
-def test_edges_lie_under_their_frames() -> None:
+def test_edges_and_gates_lie_under_their_frames() -> None:
     import importlib.util
 
     from tool_runs import TOOLS
@@ -51,6 +53,10 @@ def test_edges_lie_under_their_frames() -> None:
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     clip = torch.arange(4 * 5).view(4, 5, 1, 1).numpy()
-    picture = tool.strip(clip, 3)
+    picture = tool.strip(clip, None, 3)
     assert picture[..., 0].tolist() == [[0, 2, 4], [15, 17, 19]]
-    assert tool.strip(clip[:3], 5).shape == (1, 5, 3)
+    assert tool.strip(clip[:3], None, 5).shape == (1, 5, 3)
+    clip = torch.arange(4 * 2 * 2).view(4, 2, 2, 1).numpy().repeat(4, axis=3)
+    gate = torch.arange(2 * 1 * 2).view(2, 1, 2).numpy()
+    picture = tool.strip(clip, gate, 2)[..., 0]
+    assert picture[4:].tolist() == [[0, 0, 1, 1, 2, 2, 3, 3]] * 2

@@ -38,3 +38,23 @@ def test_every_change_is_scored(trained: Trained, in_process, tmp_path: Path) ->
     assert [value - 4 for value in second] == first
     with pytest.raises(ValueError, match="NCTHW"):
         tool.change_inputs(clips[0], tool.CHANGES["reversed"])
+
+
+def test_the_curves_are_the_means_of_seeds(in_process, tmp_path: Path) -> None:
+    for seed, early in enumerate((0.2, 0.4)):
+        scores = {"as they are": 0.9, "last frame": 0.1, "first 12.5 %": early}
+        (tmp_path / f"{seed}.json").write_text(json.dumps(scores))
+    out = tmp_path / "early.png"
+    files = tmp_path / "0.json", tmp_path / "1.json"
+    tool = in_process(
+        "analysis_tools/plot_early.py",
+        out,
+        "--model",
+        "A",
+        *files,
+        "--model",
+        "B",
+        files[0],
+    )
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert tool.curve(files[1]) == {12.5: pytest.approx(40), 100: pytest.approx(90)}

@@ -5,7 +5,7 @@ Usage::
     python tools/analysis_tools/order_of_frames.py CONFIG CHECKPOINT [--json FILE]
 
 scores the config's test clips as they are, reversed, with their frames shuffled, with
-one frame in place of all, and cut short after 25, 50 and 75 %. The sampled frames are
+one frame in place of all, and cut short after each eighth. The sampled frames are
 moved, not the video's: what a frame itself says of the past, as its edges do not but a
 coding of motion does, goes with it.
 """
@@ -46,6 +46,7 @@ def repeat(place: float) -> Change:
     return lambda frames: frames[[int(place * (len(frames) - 1))] * len(frames)]
 
 
+SHARES = [n / 8 for n in range(1, 8)]
 CHANGES: dict[str, Change] = {
     "as they are": lambda frames: frames,
     "reversed": lambda frames: frames.flip(0),
@@ -53,9 +54,7 @@ CHANGES: dict[str, Change] = {
     "first frame": repeat(0),
     "middle frame": repeat(0.5),
     "last frame": repeat(1),
-    "first 25 %": share(0.25),
-    "first 50 %": share(0.5),
-    "first 75 %": share(0.75),
+    **{f"first {100 * part:g} %": share(part) for part in SHARES},
 }
 
 

@@ -4,8 +4,10 @@ Usage::
 
     python tools/visualizations/draw_scores.py CONFIG CHECKPOINT OUT.png --clips 3 40
 
-A row a clip: some of its frames above their edges, and beside them the scores of the
-right class and of its two strongest rivals when the model is asked after each frame.
+A row a clip: some of its frames, their edges and the last block's forget gate, patch by
+patch, black where it is lowest in the clip and white where it is highest. Beside them
+the scores of the right class and of its two strongest rivals when the model is asked
+after each frame.
 Clips are numbered as the lines of the config's test list, from 0.
 """
 
@@ -32,6 +34,8 @@ from lcr_mmaction.command_line import (
     positive,
 )
 from lcr_mmaction.config_files import read_config
+from lcr_mmaction.models import LCRBackbone
+from lcr_mmaction.observation import observe
 from lcr_runtime.labels import find_labels
 
 
@@ -44,14 +48,34 @@ def scores_over_time(model: nn.Module, clip: dict) -> np.ndarray:
     return torch.stack([sample.pred_score for sample in samples]).cpu().numpy()
 
 
-def strip(inputs: np.ndarray, count: int) -> np.ndarray:
-    """Lay `count` frames of a clip `[C, T, H, W]` side by side, edges below."""
+def last_gate(model: nn.Module, clip: dict) -> np.ndarray | None:
+    """The last block's forget gate, 0 to 255, `[T, rows, columns]`, if it has one."""
+    if not isinstance(model.backbone, LCRBackbone):
+        return None
+    gate = observe(model, clip["inputs"][0]).blocks[-1].forget
+    if gate is None:
+        return None
+    low, high = gate.min(), gate.max()
+    return (255 * (gate - low) / (high - low).clamp_min(1e-6)).numpy()
+
+
+def strip(inputs: np.ndarray, gate: np.ndarray | None, count: int) -> np.ndarray:
+    """Lay `count` frames of a clip `[C, T, H, W]` beside each other, maps below."""
     chosen = np.linspace(0, inputs.shape[1] - 1, count).round().astype(int)
     frames = inputs[:3, chosen]
     rows = [np.concatenate(frames.transpose(1, 2, 3, 0), axis=1)]
     if len(inputs) == 4:
         edges = np.concatenate(inputs[3, chosen], axis=1)
         rows.append(np.repeat(edges[..., None], 3, axis=-1))
+    if gate is not None:
+        patch = np.ones(
+            [
+                side // of
+                for side, of in zip(inputs.shape[2:], gate.shape[1:], strict=True)
+            ]
+        )
+        maps = np.concatenate([np.kron(gate[t], patch) for t in chosen], axis=1)
+        rows.append(np.repeat(maps[..., None], 3, axis=-1))
     return np.concatenate(rows).clip(0, 255).astype(np.uint8)
 
 
@@ -81,7 +105,7 @@ def main() -> None:
     figure, axes = plt.subplots(
         len(args.clips),
         2,
-        figsize=(9, 1.7 * len(args.clips)),
+        figsize=(9, 2.1 * len(args.clips)),
         width_ratios=(2.6, 1.4),
         squeeze=False,
         layout="constrained",
@@ -90,7 +114,9 @@ def main() -> None:
         clip = dataset[number]
         scores = scores_over_time(model, clip)
         label, guess = int(clip["data_samples"].gt_label), int(scores[-1].argmax())
-        picture.imshow(strip(clip["inputs"][0].numpy(), args.frames))
+        picture.imshow(
+            strip(clip["inputs"][0].numpy(), last_gate(model, clip), args.frames)
+        )
         picture.set_anchor("W")
         picture.set_axis_off()
         verdict = "right" if guess == label else f"taken for {names[guess]}"
