@@ -6,7 +6,8 @@ performances of the training split's people as wanted. It is tested on people of
 validation split: on gestures of streams, from rest to rest, whose first frame comes at
 any time after they began, and the network is given where they begin and end; and on the
 clips of ``render_jester.py --val 540 --mean-frames 24``, from their first frame on, as
-``tools/streaming/clip_rates.py`` feeds them. ``--noise`` makes its sight less sharp.
+``tools/streaming/clip_rates.py`` feeds them. ``--noise`` makes its sight less sharp,
+``--missing`` loses frames.
 What it cannot tell, a model that sees pictures hardly can.
 
 Example:
@@ -54,7 +55,12 @@ def hand(motion: Motion) -> np.ndarray:
 
 
 def seen(
-    hands: Tensor, lengths: Tensor, first: Tensor, fps: float, noise: float
+    hands: Tensor,
+    lengths: Tensor,
+    first: Tensor,
+    fps: float,
+    noise: float,
+    missing: float = 0.0,
 ) -> Tensor:
     """What a rate leaves, ``[N, frames * 31]``.
 
@@ -64,11 +70,14 @@ def seen(
         first: Frame that is seen first, ``[N]``, may be a fraction.
         fps: Frames a second that are seen, of 12.
         noise: Standard deviation that is added.
+        missing: Share of these frames that is lost, at random.
     """
     gap = FPS / fps
     steps = torch.arange(int(np.ceil(LONGEST / gap)) + 1)
     frames = (first[:, None] + steps * gap).round().long()
     there = frames < lengths[:, None]
+    if missing:
+        there &= torch.rand(frames.shape) >= missing
     frames = frames.clamp(max=hands.shape[1] - 1)
     chosen = hands.gather(1, frames[..., None].expand(-1, -1, hands.shape[2]))
     chosen = chosen + noise * torch.randn_like(chosen)
@@ -100,6 +109,13 @@ def main() -> None:
         default=0.0,
         help="0.1: a tenth of the picture in place, 4.5 degrees in a joint",
     )
+    parser.add_argument(
+        "--missing",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the frames at a rate, lost at random",
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
@@ -125,7 +141,8 @@ def tell(
         return torch.rand(number) * FPS / fps if stream else torch.zeros(number)
 
     def look(hands: Tensor, lengths: Tensor) -> Tensor:
-        return seen(hands, lengths, first(len(hands)), fps, args.noise)
+        begins = first(len(hands))
+        return seen(hands, lengths, begins, fps, args.noise, args.missing)
 
     labels, hands, lengths = train
     width = look(hands[:1], lengths[:1]).shape[1]
