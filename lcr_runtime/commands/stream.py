@@ -108,6 +108,9 @@ def run(args: argparse.Namespace) -> None:
                     break
         except KeyboardInterrupt:
             pass
+        except BrokenPipeError:
+            # Whoever read the events has gone; no source has failed.
+            raise
         except ConnectionError as error:
             print(f"lcr stream: {error}", file=sys.stderr)
         _report(recognizer.finish()[0], events, args.events)

@@ -112,6 +112,30 @@ def test_it_stopped_in_the_middle_leaves_a_whole_video(
     assert capture.read()[0]
 
 
+def test_it_ends_quietly_with_the_reader_of_its_events(
+    eager_config, checkpoint, tmp_path
+):
+    video = write_video(tmp_path / "in.mp4", moving_square(24), fps=20)
+    out = tmp_path / "out.mp4"
+    model = ["--model", eager_config, "--checkpoint", checkpoint]
+    command = [*COMMAND, video, *model, "--out", out, "--events", "-"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            list(map(str, command)),
+            env=environment(),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert "Broken pipe" not in done.stderr and "Traceback" not in done.stderr
+    assert cv2.VideoCapture(str(out)).read()[0], "the video so far is whole"
+
+
 @pytest.mark.parametrize("edges", ["given", "in the graph"])
 def test_overlay_shows_frame_edges_and_scores(config_file, checkpoint, edges):
     if edges == "given":
