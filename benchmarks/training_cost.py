@@ -7,8 +7,8 @@ would train are counted as well. They go through plain PyTorch, as tensors of a 
   them, two a multiply-add of matrix products, convolutions and WKV operators.
 - Memory: the bytes that autograd keeps for the backward pass of a clip in float32, each
   storage once, times the clips of a batch and ``PEAK``, how much higher the peak of one
-  clip was than that where it was measured (1431 MiB of ``lcr_jester.py`` on a CPU,
-  docs/benchmarks.md); and 20 bytes a parameter for weights, gradients, AdamW's two
+  clip was than that where it was measured (1431 MiB of ``lcr_jester.py`` on a CPU, its
+  chains not fused); and 20 bytes a parameter for weights, gradients, AdamW's two
   averages and the model's own (EMA).
 - Days = FLOPs of a clip x clips x epochs / (GPUs x FLOP/s of a GPU). That rate is an
   assumption, ``--tflops``: put in yours.
