@@ -77,6 +77,6 @@ num_clips = len(read_lines(train_list)) if exists(train_list) else 0
 max_epochs = min(400, max(30, 24000 // max(num_clips, 1)))
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 10)
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 10))
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.2))
 param_scheduler = warmup_cosine(max_epochs, warmup_epochs=2)
 auto_scale_lr = dict(base_batch_size=16)

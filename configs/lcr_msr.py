@@ -90,10 +90,14 @@ del data
 val_evaluator = dict(type="AccMetric")
 test_evaluator = val_evaluator
 
-max_epochs = 80
+max_epochs = 160
 # The people of the test list are looked at once, at the end.
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(lr=2e-3))
+optim_wrapper = dict(
+    type="AmpOptimWrapper",
+    dtype="bfloat16",
+    optimizer=dict(lr=2e-3, weight_decay=0.2),
+)
 param_scheduler = warmup_cosine(max_epochs, warmup_epochs=2)
 auto_scale_lr = dict(base_batch_size=16)
 env_cfg = dict(dist_cfg=dict(backend="gloo"))
