@@ -92,21 +92,30 @@ export function otsu(pixels) {
   return threshold;
 }
 
-/** Canny's edges (3x3 Sobel, L1 norm) of a grey picture: 0 or 255 a pixel. */
-export function canny(pixels, width, height, low, high) {
-  low = Math.floor(low);
-  high = Math.floor(high);
-  const dx = new Int32Array(width * height), dy = new Int32Array(width * height);
-  const size = new Int32Array((width + 2) * (height + 2)); // zeros around
+/** Sobel gradients, 3x3, the border repeated; whole numbers stay exact. */
+function sobel(pixels, width, height) {
+  const dx = new Float64Array(width * height), dy = new Float64Array(width * height);
   const at = (x, y) => pixels[inside(y, height) * width + inside(x, width)];
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const [a, b, c] = [at(x - 1, y - 1), at(x, y - 1), at(x + 1, y - 1)];
       const [d, e] = [at(x - 1, y), at(x + 1, y)];
       const [f, g, h] = [at(x - 1, y + 1), at(x, y + 1), at(x + 1, y + 1)];
+      dx[y * width + x] = c + 2 * e + h - a - 2 * d - f;
+      dy[y * width + x] = f + 2 * g + h - a - 2 * b - c;
+    }
+  return { dx, dy };
+}
+
+/** Canny's edges (3x3 Sobel, L1 norm) of a grey picture: 0 or 255 a pixel. */
+export function canny(pixels, width, height, low, high) {
+  low = Math.floor(low);
+  high = Math.floor(high);
+  const { dx, dy } = sobel(pixels, width, height);
+  const size = new Int32Array((width + 2) * (height + 2)); // zeros around
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
       const i = y * width + x;
-      dx[i] = c + 2 * e + h - a - 2 * d - f;
-      dy[i] = f + 2 * g + h - a - 2 * b - c;
       size[(y + 1) * (width + 2) + x + 1] = Math.abs(dx[i]) + Math.abs(dy[i]);
     }
   const out = new Uint8Array(width * height), weak = new Uint8Array(width * height);
@@ -147,17 +156,9 @@ export function canny(pixels, width, height, low, high) {
 
 /** Size of the Sobel gradient beside four times its mean: 0 to 255 a pixel. */
 export function sobelRelative(pixels, width, height) {
-  const size = new Float32Array(width * height);
-  const at = (x, y) => pixels[inside(y, height) * width + inside(x, width)];
-  let sum = 0;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const [a, b, c] = [at(x - 1, y - 1), at(x, y - 1), at(x + 1, y - 1)];
-      const [d, e] = [at(x - 1, y), at(x + 1, y)];
-      const [f, g, h] = [at(x - 1, y + 1), at(x, y + 1), at(x + 1, y + 1)];
-      const gradient = [c + 2 * e + h - a - 2 * d - f, f + 2 * g + h - a - 2 * b - c];
-      sum += size[y * width + x] = Math.hypot(...gradient);
-    }
+  const { dx, dy } = sobel(pixels, width, height);
+  const size = Float32Array.from(dx, (x, i) => Math.hypot(x, dy[i]));
+  const sum = size.reduce((total, x) => total + x, 0);
   const scale = sum ? (255 * size.length) / (4 * sum) : 0;
   return Uint8Array.from(size, (x) => Math.min(rounded(x * scale), 255));
 }
