@@ -30,8 +30,7 @@ def mirrored_name(name: str, direction: str = "horizontal") -> str:
         name: An English name, in lower case.
         direction: ``'horizontal'`` or ``'vertical'``.
     """
-    for word, same in _SAME.items():
-        name = name.replace(word, same)
+    name = _plain(name)
     other: dict[str, str] = {}
     for one, two in _SIDES[direction]:
         other |= {one: two, two: one}
@@ -50,13 +49,11 @@ def mirror_table(names: Sequence[str], direction: str = "horizontal") -> dict[in
     Returns:
         What ``Flip`` takes as ``flip_label_map``.
     """
-    lower = [name.lower() for name in names]
-    for word, same in _SAME.items():
-        lower = [name.replace(word, same) for name in lower]
-    number = {name: index for index, name in enumerate(lower)}
+    plain = [_plain(name.lower()) for name in names]
+    number = {name: index for index, name in enumerate(plain)}
     table = {
         index: number[mirrored_name(name, direction)]
-        for index, name in enumerate(lower)
+        for index, name in enumerate(plain)
         if mirrored_name(name, direction) in number
     }
     return {one: two for one, two in table.items() if one != two}
@@ -81,6 +78,12 @@ def safe_flip(names: Sequence[str], flip_ratio: float = 0.5) -> dict[str, Any] |
             return None
     flip: dict[str, Any] = dict(flip_ratio=flip_ratio)
     return flip | dict(flip_label_map=table) if table else flip
+
+
+def _plain(name: str) -> str:
+    for word, same in _SAME.items():
+        name = name.replace(word, same)
+    return name
 
 
 def flip_fault(
