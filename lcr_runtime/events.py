@@ -76,7 +76,7 @@ class EventDetector:
         background: Sequence[str] = BACKGROUND,
         on: float = 0.6,
         off: float = 0.3,
-        min_frames: int = 2,
+        min_frames: float = 2,
         cooldown: float = 0.5,
         rest: int = 0,
         stream: int = 0,
@@ -185,6 +185,7 @@ def detect(
     labels: Sequence[str],
     smoothing: float,
     rate: float | None = None,
+    kind: type[EventDetector] = EventDetector,
     **options: Any,
 ) -> list[GestureEvent]:
     """Events of a whole video, from the raw scores of its frames.
@@ -195,9 +196,10 @@ def detect(
         labels: Names of the classes.
         smoothing: Share of the past.
         rate: Frames a second of training; None counts every frame as one.
-        **options: Of :class:`EventDetector`.
+        kind: The rule that makes them.
+        **options: Of that class.
     """
-    detector = EventDetector(labels, **options)
+    detector = kind(labels, **options)
     events: list[GestureEvent] = []
     seconds = np.asarray(times, float)
     elapsed = intervals(seconds, np.r_[np.nan, seconds[:-1]], rate)

@@ -29,8 +29,8 @@ from lcr_mmaction.streaming.metrics import EventScores, match_events
 from lcr_mmaction.streaming.predictions import detections
 from lcr_mmaction.streaming.timeline import Timeline, find_timelines, find_video
 from lcr_runtime import EventDetector
-from lcr_runtime.events import BACKGROUND
-from lcr_runtime.running_mean import intervals
+from lcr_runtime.events import BACKGROUND, detect
+from lcr_runtime.running_mean import ROUNDING
 
 Video = tuple[Timeline, np.ndarray, np.ndarray]
 TOLERANCE = 0.5
@@ -75,19 +75,11 @@ class LeadersScores(EventDetector):
     """Adds up the leader's scores, not its frames; an event at ``enough``."""
 
     def __init__(self, labels: Sequence[str], enough: float, **events: Any):
-        super().__init__(labels, **events)
-        self.enough = enough
+        # Scores are not rounded as intervals are: no less than enough.
+        super().__init__(labels, min_frames=enough + ROUNDING, **events)
 
     def _candidate(self, scores: np.ndarray, time: float, elapsed: float) -> int | None:
-        leader = int(np.argmax(scores))
-        if not self.is_gesture[leader] or scores[leader] < self.on:
-            self._leader, self._led = -1, 0.0
-            return None
-        weight = elapsed * float(scores[leader])
-        self._led = self._led + weight if leader == self._leader else weight
-        self._leader = leader
-        cooled = time - self._ended[leader] >= self.cooldown
-        return leader if self._led >= self.enough and cooled and self._rested else None
+        return super()._candidate(scores, time, elapsed * float(scores.max()))
 
 
 RULES: list[tuple[type[EventDetector], dict[str, float]]] = [
@@ -174,12 +166,7 @@ def run(
         events = {key: x for key, x in events.items() if key != "min_frames"}
     total = EventScores()
     for true, times, scores in videos:
-        detector = kind(options.labels, **events)
-        found = []
-        elapsed = intervals(times, np.r_[np.nan, times[:-1]], options.fps)
-        for row, time, count in zip(scores, times, elapsed, strict=True):
-            found += detector.update(row, float(time), float(count))
-        found += detector.finish()
+        found = detect(scores, times, options.labels, 0.0, options.fps, kind, **events)
         total += match_events(detections(found), true.gestures, true.seconds, TOLERANCE)
     return total
 
